@@ -1,0 +1,52 @@
+"""Learning-rate warmup and decay as one Lightning callback."""
+
+from lightning_warmup.callbacks import LearningRateWarmup
+from lightning_warmup.decays import (
+    ConstantDecay,
+    CosineDecay,
+    CosineRestartsDecay,
+    Decay,
+    ExponentialDecay,
+    FunctionDecay,
+    InverseSqrtDecay,
+    LinearDecay,
+    MultiStepDecay,
+    OneMinusSqrtDecay,
+    PolynomialDecay,
+    StepDecay,
+)
+from lightning_warmup.scaling import LinearScaling, SquareRootScaling
+from lightning_warmup.warmups import (
+    ConstantWarmup,
+    CosineWarmup,
+    ExponentialWarmup,
+    FunctionWarmup,
+    LinearWarmup,
+    PolynomialWarmup,
+    Warmup,
+)
+
+__all__ = [
+    "ConstantDecay",
+    "ConstantWarmup",
+    "CosineDecay",
+    "CosineRestartsDecay",
+    "CosineWarmup",
+    "Decay",
+    "ExponentialDecay",
+    "ExponentialWarmup",
+    "FunctionDecay",
+    "FunctionWarmup",
+    "InverseSqrtDecay",
+    "LearningRateWarmup",
+    "LinearDecay",
+    "LinearScaling",
+    "LinearWarmup",
+    "MultiStepDecay",
+    "OneMinusSqrtDecay",
+    "PolynomialDecay",
+    "PolynomialWarmup",
+    "SquareRootScaling",
+    "StepDecay",
+    "Warmup",
+]

@@ -1,0 +1,93 @@
+"""The two callbacks that users add to a Trainer."""
+
+from typing import Literal
+
+from lightning_warmup.decays import Decay, DecayName
+from lightning_warmup.durations import Duration, Interval
+from lightning_warmup.scaling import BatchSizeScaling
+from lightning_warmup.schedule_callback import ScheduleCallback
+from lightning_warmup.settings import Settings
+from lightning_warmup.warmups import Warmup
+
+
+class LearningRateWarmup(ScheduleCallback):
+    r"""Warm the learning rate up, then decay it, per optimizer step or per epoch.
+
+    A run has the phases warmup (N) → hold → decay → cooldown, of total length T. ``value(t)`` is what optimizer step t
+    (counted from 0) uses; with a warmup of N, ``value(0)`` is the initial value and ``value(N)`` is the target; past
+    the end the final value is held. With ``interval="epoch"`` the same sentence holds with "epoch" for "step". A
+    linear warmup is
+
+    .. math:: \mathrm{value}(t) = \mathrm{initial} + (\mathrm{target} - \mathrm{initial}) \cdot t / N
+
+    Micro-batches under gradient accumulation are not steps. Without any argument the callback changes nothing.
+
+    A duration is an int (intervals: steps, or epochs with ``interval="epoch"``), a share of the run as a float in
+    (0, 1) or ``"10%"``, or a string: ``"500 steps"``, ``"5 epochs"``, ``"50000 samples"``. It is rounded half up to
+    whole intervals. Two of these callbacks on one Trainer need different ``optimizer`` indices.
+
+    Args:
+        warmup: How long to warm up: a duration (then linear), or a shape such as ``CosineWarmup("5%")``.
+        decay: What follows: a shape such as ``CosineDecay(final=0.1)``; its short name ``"constant"``, ``"linear"``,
+            ``"cosine"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; or None for no decay.
+        warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
+            a param group (or ``"default"``) to one of these. None: target / (N + 1).
+        target_lr: Learning rate at the end of the warmup: None for the optimizer's own ``lr``; a number ≥ 0; a mapping
+            by group name (a null entry: that group's own ``lr``); or ``LinearScaling(reference_batch_size)`` or
+            ``SquareRootScaling(reference_batch_size)``.
+        hold: Duration at the target between warmup and decay.
+        decay_duration: Duration of the decay, which then ends where the cooldown begins; instead of ``hold``.
+        cooldown: Duration at the end of the run for which the decay's last value is held.
+        total: Duration of the whole run. "auto" asks the Trainer; a given one wins over it.
+        interval: Whether the schedule moves every optimizer ``"step"`` or every ``"epoch"``.
+        warmup_interval: The same for the warmup alone; None: as ``interval``. ``"epoch"`` before a per-step decay is
+            SuperGradients' default.
+        optimizer: Index of the optimizer to act on, for modules that return several; None: all of them.
+        resume: On resuming, set out from the learning rates in the ``"checkpoint"``, or from those of the ``"config"``.
+
+    Raises:
+        ValueError: If a parameter is out of range or contradicts another; at fit start, if the phases are longer than
+            the run or the run does not tell what a phase needs.
+        MisconfigurationException: At fit start, if something else is to set the learning rate too.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> from lightning_warmup import LearningRateWarmup
+        >>> warmup = LearningRateWarmup(4, decay="cosine", warmup_initial_lr=0.0)
+        >>> trainer = Trainer(max_steps=8, callbacks=[warmup], logger=False, enable_checkpointing=False)
+        >>> [round(lr, 3) for lr in warmup.values(0.1, total_steps=8, steps_per_epoch=4)]
+        [0.0, 0.025, 0.05, 0.075, 0.1, 0.085, 0.05, 0.015]
+    """
+
+    def __init__(
+        self,
+        warmup: Duration | Warmup = 0,
+        decay: Decay | DecayName | None = None,
+        *,
+        warmup_initial_lr: float | str | dict[str, float | str | None] | None = None,
+        target_lr: float | dict[str, float | None] | BatchSizeScaling | None = None,
+        hold: Duration = 0,
+        decay_duration: Duration | None = None,
+        cooldown: Duration = 0,
+        total: Duration | Literal["auto"] = "auto",
+        interval: Interval = "step",
+        warmup_interval: Interval | None = None,
+        optimizer: int | None = None,
+        resume: Literal["checkpoint", "config"] = "checkpoint",
+    ) -> None:
+        settings = Settings(
+            owner="LearningRateWarmup",
+            warmup=warmup,
+            decay=decay,
+            initial_name="warmup_initial_lr",
+            initial=warmup_initial_lr,
+            target_name="target_lr",
+            target=target_lr,
+            hold=hold,
+            decay_duration=decay_duration,
+            cooldown=cooldown,
+            total=total,
+            interval=interval,
+            warmup_interval=warmup_interval,
+        )
+        super().__init__("lr", settings, optimizer=optimizer, resume=resume)

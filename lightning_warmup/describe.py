@@ -1,0 +1,61 @@
+"""One line that says what a schedule will do, in numbers."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from lightning_warmup.settings import Curve
+from lightning_warmup.warmups import LinearWarmup
+
+
+def describe(curve: Curve, names: Sequence[str | None], parameter: str = "lr") -> str:
+    """What will happen to each group.
+
+    >>> from lightning_warmup import CosineDecay
+    >>> from lightning_warmup.schedule import Schedule
+    >>> schedule = Schedule(LinearWarmup(250), 250, CosineDecay(0.01), decay_start=250, decay_end=25_000)
+    >>> describe(Curve(schedule, [0.004], [0.02]), [None])
+    'lr 0.004 → 0.02 over 250 steps, cosine to 0.0002 at step 25,000'
+    """
+    schedule = curve.schedule
+    warmup_unit = schedule.clock if schedule.warmup_stride == 1 else "epoch"
+    decay_unit = schedule.clock if schedule.decay_stride == 1 else "epoch"
+    parts = []
+    if schedule.warmup_length:
+        ways = [f"{low:.4g} → {high:.4g}" for low, high in zip(curve.initial, curve.target, strict=True)]
+        shape = "" if isinstance(schedule.warmup, LinearWarmup) else f" ({_words(schedule.warmup)})"
+        parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")
+    else:
+        parts.append(f"{_groups([f'{high:.4g}' for high in curve.target], names)}, no warmup")
+    if schedule.decay is None:
+        parts.append("then constant")
+    else:
+        warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
+        if schedule.decay_start > warmup_end:
+            parts.append(f"held until {decay_unit} {schedule.decay_start:,}")
+        if schedule.decay_end == math.inf:
+            parts.append(f"{_words(schedule.decay)} from {decay_unit} {schedule.decay_start:,} on")
+        else:
+            end = int(schedule.decay_end)
+            final = [f"{value:.4g}" for value in curve.values(end * schedule.decay_stride)]
+            parts.append(f"{_words(schedule.decay)} to {_groups(final, names)} at {decay_unit} {end:,}")
+    return f"{parameter} {', '.join(parts)}"
+
+
+def _groups(texts: Sequence[str], names: Sequence[str | None]) -> str:
+    """One text if all groups share it, else one for each of the first groups."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    shown = [f"{text} ({name or f'group {i}'})" for i, (text, name) in enumerate(zip(texts, names, strict=True))]
+    more = f" and {len(shown) - 3} more groups" if len(shown) > 3 else ""
+    return ", ".join(shown[:3]) + more
+
+
+def _words(shape: object) -> str:
+    """``OneMinusSqrtDecay()`` → "one minus sqrt"."""
+    name = re.sub("(Decay|Warmup)$", "", type(shape).__name__)
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

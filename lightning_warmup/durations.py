@@ -1,0 +1,143 @@
+"""How long a phase lasts: what the user wrote, turned into whole intervals of one run."""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+Duration = int | float | str
+"""A length of time: ``500``, ``0.05``, ``"5%"``, ``"500 steps"``, ``"5 epochs"``, ``"50000 samples"``."""
+
+Interval = Literal["step", "epoch"]
+"""What one tick of a schedule is: an optimizer step or a training epoch."""
+
+_FORMS = (
+    "an int (a number of intervals: steps, or epochs with interval='epoch'), a share of the run as a float in (0, 1)"
+    " or '10%', or a string such as '500 steps', '5 epochs' or '50000 samples'"
+)
+_PATTERN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*(%|steps?|epochs?|samples?)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Length:
+    """A parsed duration: an exact amount of a unit."""
+
+    amount: Fraction
+    unit: Literal["interval", "share", "step", "epoch", "sample"]
+
+
+def parse_duration(owner: str, name: str, value: object) -> Length:
+    """Parse a duration, exactly.
+
+    Args:
+        owner: The class whose parameter this is, quoted in errors.
+        name: The parameter as the user wrote it, quoted in errors.
+        value: What the user wrote.
+
+    Raises:
+        ValueError: If ``value`` is none of the accepted forms.
+
+    >>> parse_duration("LearningRateWarmup", "warmup", "2.5 Epochs")
+    Length(amount=Fraction(5, 2), unit='epoch')
+    >>> parse_duration("LearningRateWarmup", "warmup", 1e3)
+    Traceback (most recent call last):
+    ...
+    ValueError: LearningRateWarmup(warmup=1000.0): a float is a share of the run and lies in (0, 1); write 1000 or \
+'1000 steps'. ...
+    """
+    call = f"{owner}({name}={value!r})"
+    if isinstance(value, str) and (match := _PATTERN.fullmatch(value)):
+        amount, unit = Fraction(match[1]), match[2].lower().rstrip("s")
+        if unit != "%":
+            return Length(amount, unit)  # type: ignore[arg-type]  # the pattern allows nothing else
+        if amount <= 100:
+            return Length(amount / 100, "share")
+        raise ValueError(f"{call}: a share of the run is at most '100%'. Expected {_FORMS}.")
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return Length(Fraction(value), "interval")
+    if isinstance(value, float):
+        if 0 <= value < 1:
+            # The decimal number that was written, not the binary one next to it: 0.29 of 100 is 29.
+            return Length(Fraction(repr(value)), "share")
+        if value >= 1 and math.isfinite(value):
+            whole = math.floor(value + 0.5)
+            instead = "1 or '100%'" if value == 1 else f"{whole} or '{whole} steps'"
+            raise ValueError(
+                f"{call}: a float is a share of the run and lies in (0, 1); write {instead}. Expected {_FORMS}."
+            )
+    raise ValueError(f"{call} is not a duration. Expected {_FORMS}.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a schedule must know of a run: how long it is, in each unit.
+
+    Args:
+        steps: Optimizer steps of the whole run, or None if unknown.
+        epochs: Epochs of the whole run, or None if unknown.
+        steps_per_epoch: Optimizer steps of one epoch, or None if unknown.
+        batch_size: Samples behind one optimizer step, over all processes and micro-batches, or None if unknown.
+        no_total: Why ``steps`` or ``epochs`` is None, and what to do: ends an error message.
+        no_steps_per_epoch: The same for ``steps_per_epoch``.
+        no_batch_size: The same for ``batch_size``.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    batch_size: int | None = None
+    no_total: str = "give total=..., for example total=10000 or total='20 epochs'"
+    no_steps_per_epoch: str = "give it in steps"
+    no_batch_size: str = "give it in steps"
+
+    def total(self, interval: Interval) -> int | None:
+        """Length of the run in ``interval``, or None."""
+        return self.steps if interval == "step" else self.epochs
+
+    def replace_total(self, steps: int | None, epochs: int | None) -> "Run":
+        """This run with another length."""
+        return replace(self, steps=steps, epochs=epochs)
+
+    def intervals(self, owner: str, name: str, value: Duration, interval: Interval) -> int:
+        """Turn a duration into whole intervals, rounding half up.
+
+        Raises:
+            ValueError: If the run does not tell what the duration is relative to, or if a positive duration would
+                round to nothing (with ``interval="epoch"``: is under one epoch).
+
+        >>> run = Run(steps=1000, epochs=10, steps_per_epoch=100, batch_size=32)
+        >>> [run.intervals("", "warmup", d, "step") for d in (50, 0.05, "5%", "0.5 epochs", "1600 samples")]
+        [50, 50, 50, 50, 50]
+        >>> [run.intervals("", "warmup", d, "epoch") for d in (2, 0.2, "20%", "200 steps", "6400 samples")]
+        [2, 2, 2, 2, 2]
+        """
+        exact = self._exact(owner, name, value, interval)
+        whole = math.floor(exact + Fraction(1, 2))
+        if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
+            fix = "write 0 for none, or at least one step"
+            if interval == "epoch":
+                fix = "write 0 for none, at least one epoch, or use interval='step'"
+            raise ValueError(f"{owner}({name}={value!r}) is {float(exact):.4g} {interval}s of this run: {fix}.")
+        return whole
+
+    def _exact(self, owner: str, name: str, value: Duration, interval: Interval) -> Fraction:
+        call = f"{owner}({name}={value!r})"
+        length = parse_duration(owner, name, value)
+        if length.amount == 0 or length.unit in ("interval", interval):
+            return length.amount
+        if length.unit == "share":
+            total = self.total(interval)
+            if total is None:
+                raise ValueError(f"{call} is a share of the run, whose length is unknown: {self.no_total}.")
+            return length.amount * total
+        amount = length.amount
+        if length.unit == "sample":
+            if self.batch_size is None:
+                raise ValueError(f"{call} counts samples, and the global batch size is unknown: {self.no_batch_size}.")
+            amount /= self.batch_size
+            if interval == "step":
+                return amount
+        if self.steps_per_epoch is None:
+            raise ValueError(f"{call} needs the number of steps in an epoch: {self.no_steps_per_epoch}.")
+        return amount * self.steps_per_epoch if interval == "step" else amount / self.steps_per_epoch
