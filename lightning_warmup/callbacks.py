@@ -44,6 +44,8 @@ class LearningRateWarmup(ScheduleCallback):
             SuperGradients' default.
         optimizer: Index of the optimizer to act on, for modules that return several; None: all of them.
         resume: On resuming, set out from the learning rates in the ``"checkpoint"``, or from those of the ``"config"``.
+        override_module_scheduler: Whether a scheduler that the module returns itself runs without effect. Without it,
+            a warmup with ``decay=None`` is a factor on what that scheduler gives, and a decay beside it is an error.
 
     Raises:
         ValueError: If a parameter is out of range or contradicts another; at fit start, if the phases are longer than
@@ -74,6 +76,7 @@ class LearningRateWarmup(ScheduleCallback):
         warmup_interval: Interval | None = None,
         optimizer: int | None = None,
         resume: Literal["checkpoint", "config"] = "checkpoint",
+        override_module_scheduler: bool = False,
     ) -> None:
         settings = Settings(
             owner="LearningRateWarmup",
@@ -90,4 +93,6 @@ class LearningRateWarmup(ScheduleCallback):
             interval=interval,
             warmup_interval=warmup_interval,
         )
-        super().__init__("lr", settings, optimizer=optimizer, resume=resume)
+        super().__init__(
+            "lr", settings, optimizer=optimizer, resume=resume, override_module_scheduler=override_module_scheduler
+        )

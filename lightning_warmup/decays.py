@@ -30,7 +30,7 @@ class Phase:
     """
 
     intervals: Callable[[str, str, Duration], int]
-    warmup: float
+    warmup: int
     start: int
 
     def at_least_one(self, owner: str, name: str, value: Duration) -> int:

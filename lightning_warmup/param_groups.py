@@ -18,12 +18,10 @@ def key_of(owner: str, parameter: str, group: ParamGroup) -> str:
     if parameter == "momentum" and "momentum" not in group and "betas" in group:
         return "betas"
     value = group.get(parameter)
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
+    if _is_numeric(value):
         return parameter
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return parameter
-    numeric = [k for k, v in group.items() if isinstance(v, Real) and not isinstance(v, bool)]
-    numeric += ["momentum"] if "betas" in group else []
+    numeric = {name for name, entry in group.items() if _is_numeric(entry)}
+    numeric |= {"momentum"} if "betas" in group else set()
     state = f"is {value!r}, no number" if parameter in group else "is not there"
     raise ValueError(
         f"{owner}(parameter={parameter!r}): this entry of the optimizer's param groups {state}."
@@ -31,24 +29,30 @@ def key_of(owner: str, parameter: str, group: ParamGroup) -> str:
     )
 
 
+def _is_numeric(value: object) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def entries(groups: Sequence[ParamGroup], key: str) -> list[Any]:
+    """The entry of each group as it is, a float or a tensor."""
+    if key == "betas":
+        return [group["betas"][0] for group in groups]
+    return [group[key] for group in groups]
+
+
 def read(groups: Sequence[ParamGroup], key: str) -> list[float]:
     """The value of each group."""
-    values = [group[key] for group in groups]
-    if key == "betas":
-        values = [betas[0] for betas in values]
-    return [float(value) for value in values]
+    return [float(entry) for entry in entries(groups, key)]
 
 
 def write(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
     """Set the value of each group. A tensor is filled in place: it keeps its type, its device and its identity."""
-    for group, value in zip(groups, values, strict=True):
-        if key == "betas":
-            first, *rest = group["betas"]
-            if isinstance(first, torch.Tensor):
-                first.fill_(value)
-            else:
-                group["betas"] = (value, *rest)
-        elif isinstance(group[key], torch.Tensor):
-            group[key].fill_(value)
+    for group, entry, value in zip(groups, entries(groups, key), values, strict=True):
+        if isinstance(entry, torch.Tensor):
+            entry.fill_(value)
+        elif key == "betas":
+            group["betas"] = (value, *group["betas"][1:])
         else:
             group[key] = value

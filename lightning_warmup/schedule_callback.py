@@ -2,62 +2,31 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import lightning.pytorch as pl
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, Timer
+from lightning.pytorch.callbacks import Callback, StochasticWeightAveraging, Timer
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from lightning_warmup import param_groups
 from lightning_warmup.checks import is_number
 from lightning_warmup.describe import describe
 from lightning_warmup.durations import Run
+from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler, unscheduled
 from lightning_warmup.preview import plot_steps
 from lightning_warmup.run_length import trainer_run
-from lightning_warmup.settings import Curve, Settings
+from lightning_warmup.settings import Settings
+from lightning_warmup.step_counter import StepCounter
+from lightning_warmup.track import State, Track
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-State = dict[str, Any]
-
-
-@dataclass
-class _Track:
-    """One optimizer's way along its curve."""
-
-    optimizer: Optimizer
-    key: str
-    """Entry of the param groups that is written."""
-    own: list[float]
-    """The groups' own values at the start of training: the base of everything else."""
-    curve: Curve
-    steps: int
-    """Optimizer steps taken; those that a GradScaler skipped are not."""
-    written: list[float] | None = None
-    """What the groups hold if nobody else writes, and the t that it belongs to."""
-    written_at: int = -1
-
-
-@dataclass
-class _Pending:
-    """An optimizer step between ``on_before_optimizer_step`` and its end."""
-
-    track: _Track
-    trainer: pl.Trainer
-    global_step: int
-    scale: float | None
-
-    def taken(self) -> bool:
-        """Whether the step happened: Lightning counted it, and no GradScaler skipped it."""
-        if self.trainer.global_step == self.global_step:
-            return False
-        return self.scale is None or _scale(self.trainer) >= self.scale  # type: ignore[operator]
 
 
 class ScheduleCallback(Callback):
@@ -69,7 +38,13 @@ class ScheduleCallback(Callback):
     """
 
     def __init__(
-        self, parameter: str, settings: Settings, *, optimizer: int | None, resume: Literal["checkpoint", "config"]
+        self,
+        parameter: str,
+        settings: Settings,
+        *,
+        optimizer: int | None,
+        resume: Literal["checkpoint", "config"],
+        override_module_scheduler: bool = False,
     ) -> None:
         owner = settings.owner
         if optimizer is not None and (not isinstance(optimizer, int) or isinstance(optimizer, bool) or optimizer < 0):
@@ -80,24 +55,41 @@ class ScheduleCallback(Callback):
         self._settings = settings
         self._optimizer = optimizer
         self._resume = resume
-        self._reset()
+        self._override_module_scheduler = override_module_scheduler
+        self._module_scheduler: ModuleScheduler | None = None
+        self._step_hooks: list[RemovableHandle] = []
+        self._forget()
 
-    def _reset(self) -> None:
+    def _forget(self) -> None:
         """Forget the last ``fit``."""
-        self._tracks: list[_Track] = []
-        self._pending: _Pending | None = None
+        self._let_go()
+        self._tracks: list[Track] = []
+        self._counter = StepCounter()
         self._loaded: State = {}
         self._resumed_step = 0
-        self._fresh: list[list[float]] = []
+        self._fresh: dict[int, list[float]] = {}
         self._max_epochs: int | None = None
         self._first_epoch = 0
         self._first_step = 0
         self._total: int | None = None
-        self._told_of_writer = False
+        self._handed_over = False
+        self._warned_of_writer = False
+        self._warned_of_raw_step = False
+
+    def _let_go(self) -> None:
+        """Leave the module and its optimizers as they were found."""
+        if self._module_scheduler is not None:
+            self._module_scheduler.remove()
+            self._module_scheduler = None
+        while self._step_hooks:
+            self._step_hooks.pop().remove()
 
     def __repr__(self) -> str:
         settings = self._settings
-        return f"{settings.owner}(warmup={settings.warmup!r}, decay={settings.decay!r}, optimizer={self._optimizer!r})"
+        parts = [f"warmup={settings.warmup!r}", f"decay={settings.decay!r}"]
+        if self._optimizer is not None:
+            parts.append(f"optimizer={self._optimizer}")
+        return f"{settings.owner}({', '.join(parts)})"
 
     # --- without a Trainer -----------------------------------------------------------------------------------------
 
@@ -197,10 +189,10 @@ class ScheduleCallback(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        self._reset()
+        self._forget()
         # Read here: StochasticWeightAveraging adds an epoch without steps in on_fit_start.
         self._max_epochs = trainer.max_epochs
-        for other in trainer.callbacks:  # type: ignore[attr-defined]
+        for other in _callbacks(trainer):
             if other is not self and isinstance(other, ScheduleCallback) and self._clashes(other):
                 raise MisconfigurationException(
                     f"{self!r} and {other!r} both write {self._parameter!r} of the same optimizer. Remove one of them"
@@ -214,9 +206,9 @@ class ScheduleCallback(Callback):
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Even in a resumed run the optimizers are still as configure_optimizers made them here.
         if not self._settings.idle:
-            self._fresh = [self._read(optimizer) for optimizer in self._optimizers(trainer)]
+            # Even in a resumed run the optimizers are still as configure_optimizers made them here.
+            self._fresh = {index: self._read(optimizer) for index, optimizer in self._optimizers(trainer)}
 
     @override
     def on_load_checkpoint(
@@ -233,7 +225,8 @@ class ScheduleCallback(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._settings.idle:
             return
-        self._check_module_scheduler(trainer)
+        module_scheduler = self._find_module_scheduler(trainer, pl_module)
+        # A second fit on one Trainer goes on counting where we begin anew.
         resumed = self._resumed_step > 0
         self._first_epoch = self._loaded.get("first_epoch", 0 if resumed else trainer.current_epoch)
         self._first_step = self._loaded.get("first_step", 0 if resumed else trainer.global_step)
@@ -244,110 +237,211 @@ class ScheduleCallback(Callback):
             first_epoch=self._first_epoch,
             first_step=self._first_step,
         )
-        planned = self._settings.with_total(run)
         try:
-            for i, optimizer in enumerate(self._optimizers(trainer)):
-                if optimizer.param_groups:
-                    self._tracks.append(self._track(optimizer, i, planned))
+            planned = self._settings.with_total(run)
+            self._tracks = [
+                self._track(index, optimizer, planned, module_scheduler)
+                for index, optimizer in self._optimizers(trainer)
+            ]
         except ValueError as error:
             if not trainer.fast_dev_run:  # type: ignore[attr-defined]
                 raise
             rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
-            self._tracks = []
             return
+        self._module_scheduler = module_scheduler
+        if module_scheduler is not None and self._override_module_scheduler:
+            module_scheduler.override(pl_module, self._tracks)
+        elif module_scheduler is not None:
+            module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer.current_epoch, again=True))
+        self._watch_raw_steps()
         self._tell(trainer, run, planned)
-        self._apply(trainer.current_epoch)
+        self._hand_over(trainer, trainer.current_epoch)
+        self._write(trainer.current_epoch)
 
-    def _track(self, optimizer: Optimizer, i: int, run: Run) -> _Track:
+    def _track(self, index: int, optimizer: Optimizer, run: Run, module_scheduler: ModuleScheduler | None) -> Track:
         """Where this optimizer stands at the start of training, by its checkpoint if there is one."""
         settings = self._settings
-        names = [group.get("name") for group in optimizer.param_groups]
-        own = self._read(optimizer)
-        steps = self._resumed_step
-        target = None
-        if self._loaded:
-            loaded = self._loaded["optimizers"][i]
-            steps = loaded["steps"]
+        groups = optimizer.param_groups
+        names = [group.get("name") for group in groups]
+        composes = module_scheduler is not None and not self._override_module_scheduler
+        own = undamped = self._read(optimizer)
+        if self._parameter == "lr" and (self._override_module_scheduler or self._resumed_step):
+            own = unscheduled(groups, module_scheduler.schedulers if module_scheduler else [])
+        target, late, steps = None, 0, self._resumed_step
+
+        loaded = self._loaded.get("optimizers", {}).get(index)
+        if loaded is not None:
+            steps, late = loaded["steps"], loaded.get("late", 0)
+            undamped = loaded.get("undamped", undamped)
             if self._resume == "checkpoint":
                 own, target = loaded["own"], loaded["target"]
             else:
-                own = self._fresh[i]
-        curve = settings.curve(run, names, own)
-        if target is not None and target != curve.target:
-            rank_zero_warn(
-                f"{settings.owner}({settings.target_name}={settings.target!r}) asks for {curve.target}, the checkpoint"
-                f" was trained towards {target}, and the checkpoint wins. Give resume='config' to use the new one."
-            )
-            curve = settings.curve(run, names, own, target)
-        return _Track(optimizer, self._key(optimizer), own, curve, steps)
+                own = self._fresh[index][: len(groups) - late] + loaded["own"][len(groups) - late :]
+        known = len(groups) - late
 
-    def _optimizers(self, trainer: pl.Trainer) -> list[Optimizer]:
+        if composes:
+            curve = settings.factor(run, names[:known], own[:known])
+        else:
+            curve = settings.curve(run, names[:known], own[:known])
+            if target is not None and target[:known] != curve.target:
+                rank_zero_warn(
+                    f"{settings.owner}({settings.target_name}={settings.target!r}) asks for {curve.target}, the"
+                    f" checkpoint was trained towards {target[:known]}, and the checkpoint wins. Give resume='config'"
+                    " to use the new one."
+                )
+                curve = settings.curve(run, names[:known], own[:known], target[:known])
+        if late:
+            curve = curve.extended(loaded["initial"][known:], loaded["target"][known:])
+        key = self._key(optimizer)
+        track = Track(index, optimizer, key, own, curve, steps, late, undamped if composes else None)
+        self._check_shared_tensors(track)
+        return track
+
+    def _check_shared_tensors(self, track: Track) -> None:
+        """One tensor in several groups can hold one value only."""
+        values: dict[int, list[float]] = {}
+        entries = param_groups.entries(track.optimizer.param_groups, track.key)
+        for entry, *ends in zip(entries, track.curve.initial, track.curve.target, strict=True):
+            if isinstance(entry, torch.Tensor) and values.setdefault(id(entry), ends) != ends:
+                raise MisconfigurationException(
+                    f"{self!r} asks for different values in param groups that share one {self._parameter!r} tensor."
+                    f" Give each group its own: {{'params': ..., {self._parameter!r}: torch.tensor(...)}}."
+                )
+
+    def _optimizers(self, trainer: pl.Trainer) -> list[tuple[int, Optimizer]]:
+        """The optimizers to act on, with their index; one without param groups has nothing to act on."""
         optimizers: list[Optimizer] = trainer.optimizers
-        if self._optimizer is None:
-            return optimizers
-        if self._optimizer >= len(optimizers):
+        if self._optimizer is not None and self._optimizer >= len(optimizers):
             raise MisconfigurationException(
                 f"{self._settings.owner}(optimizer={self._optimizer}): the module has {len(optimizers)} optimizer(s),"
                 " counted from 0."
             )
-        return [optimizers[self._optimizer]]
+        return [
+            (index, optimizer)
+            for index, optimizer in enumerate(optimizers)
+            if self._optimizer in (None, index) and optimizer.param_groups
+        ]
 
     def _key(self, optimizer: Optimizer) -> str:
         return param_groups.key_of(self._settings.owner, self._parameter, optimizer.param_groups[0])
 
     def _read(self, optimizer: Optimizer) -> list[float]:
-        groups = optimizer.param_groups
-        return param_groups.read(groups, self._key(optimizer)) if groups else []
+        return param_groups.read(optimizer.param_groups, self._key(optimizer))
 
-    def _check_module_scheduler(self, trainer: pl.Trainer) -> None:
-        if self._parameter == "lr" and trainer.lr_scheduler_configs:
-            names = ", ".join(type(config.scheduler).__name__ for config in trainer.lr_scheduler_configs)
+    def _find_module_scheduler(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> ModuleScheduler | None:
+        """The module's own schedulers, if they would set what we set; refused where that cannot go well."""
+        if self._parameter != "lr":
+            return None
+        found = find_module_scheduler(trainer, [optimizer for _, optimizer in self._optimizers(trainer)])
+        if found is None or self._override_module_scheduler:
+            return found
+        settings = self._settings
+        if settings.decay is not None:
             raise MisconfigurationException(
-                f"{self!r} and the module's own scheduler ({names}) would both set the learning rate. Return only the"
-                " optimizer from configure_optimizers."
+                f"{self!r} and the module's own {found} would both decay the learning rate. Give decay=None for a"
+                " warmup before the module's scheduler, override_module_scheduler=True to run it without effect, or"
+                " return only the optimizer from configure_optimizers."
             )
+        if settings.target is not None:
+            raise MisconfigurationException(
+                f"{settings.owner}(target_lr={settings.target!r}): with decay=None the module's own {found} says where"
+                " the warmup leads. Leave target_lr out, or give override_module_scheduler=True and a decay."
+            )
+        if not pl_module.automatic_optimization:
+            raise MisconfigurationException(
+                f"{self!r} cannot be put before the module's own {found} in manual optimization, where the module steps"
+                " its scheduler itself. Give override_module_scheduler=True and a decay (TorchDecay takes any torch"
+                " scheduler), and do not step it."
+            )
+        return found
+
+    def _watch_raw_steps(self) -> None:
+        """Notice optimizers that are stepped behind Lightning's back: their steps cannot be counted."""
+
+        def stepped(optimizer: Optimizer, *_: Any) -> None:
+            counted = any(track.optimizer is optimizer and self._counter.is_of(track) for track in self._tracks)
+            if not counted and not self._warned_of_raw_step:
+                self._warned_of_raw_step = True
+                rank_zero_warn(
+                    f"{type(optimizer).__name__} was stepped without Lightning knowing: {self!r} cannot count such"
+                    " steps, and its value stays where it is. Step the optimizers that self.optimizers() returns, or"
+                    " those that optimizer_step() is given."
+                )
+
+        self._step_hooks = [track.optimizer.register_step_post_hook(stepped) for track in self._tracks]
 
     def _tell(self, trainer: pl.Trainer, run: Run, planned: Run) -> None:
         """Say once what will happen."""
         owner, interval = self._settings.owner, self._settings.interval
+        if not self._tracks:
+            rank_zero_warn(f"{self!r} has nothing to act on: configure_optimizers returned no param groups.")
         for track in self._tracks:
-            names = [group.get("name") for group in track.optimizer.param_groups]
+            line = describe(track.curve, track.names, self._parameter)
+            if track.undamped is not None:
+                line = f"{line}, times what the module's {self._module_scheduler} gives"
+            elif self._module_scheduler is not None:
+                line = f"{line}; the module's {self._module_scheduler} is without effect"
             at = f" (continuing at step {track.steps:,})" if track.steps else ""
-            rank_zero_info(f"{owner}: {describe(track.curve, names, self._parameter)}{at}")
-        ours, theirs = planned.total(interval), run.total(interval)
+            rank_zero_info(f"{owner}: {line}{at}")
+        self._total = ours = planned.total(interval)
+        theirs, before = run.total(interval), self._loaded.get("total")
         if ours is not None and theirs is not None and ours != theirs:
             rank_zero_info(f"{owner}: planned over total={ours:,} {interval}s, while the Trainer runs for {theirs:,}.")
-        before = self._loaded.get("total")
         if before is not None and before != ours:
-            rank_zero_info(
-                f"{owner}: the checkpoint's curve was planned over {before:,} {interval}s, this one over {ours}."
-            )
-        self._total = ours
-        has_timer = any(isinstance(callback, Timer) for callback in trainer.callbacks)  # type: ignore[attr-defined]
-        if has_timer and any(t.curve.schedule.decay_end < math.inf for t in self._tracks if t.curve.schedule.decay):
+            now = "an unknown number" if ours is None else f"{ours:,}"
+            rank_zero_info(f"{owner}: re-planned over {now} of {interval}s; the checkpoint's curve had {before:,}.")
+        ends = any(t.curve.schedule.decay is not None and t.curve.schedule.decay_end < math.inf for t in self._tracks)
+        if ends and any(isinstance(callback, Timer) for callback in _callbacks(trainer)):
             rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {ours} {interval}s.")
 
     # --- every step ------------------------------------------------------------------------------------------------
 
-    def _apply(self, epoch: int) -> None:
-        """Write the value of the next step, unless it stands there already."""
+    def _write(self, epoch: int, *, again: bool = False) -> None:
+        """Write the value of the next step, unless it stands there already (``again``: even then)."""
+        if self._handed_over:
+            return
         for track in self._tracks:
-            t = track.steps if track.curve.schedule.clock == "step" else epoch - self._first_epoch
-            if t != track.written_at:
-                track.written = track.curve.values(t)
-                track.written_at = t
-                param_groups.write(track.optimizer.param_groups, track.key, track.written)
+            if len(track.optimizer.param_groups) > len(track.own):
+                self._adopt(track)
+            t = self._time(track, epoch)
+            if again:
+                track.rewrite(t)
+            else:
+                track.write(t)
+
+    def _time(self, track: Track, epoch: int) -> int:
+        return track.steps if track.curve.schedule.clock == "step" else epoch - self._first_epoch
+
+    def _adopt(self, track: Track) -> None:
+        values = track.adopt()
+        rank_zero_warn(
+            f"{self._settings.owner}: {len(values)} param group(s) came after training began, with"
+            f" {self._parameter}={', '.join(f'{value:.4g}' for value in values)} at step {track.steps:,}; from there on"
+            " they follow the first group's curve in proportion."
+        )
+
+    def _hand_over(self, trainer: pl.Trainer, epoch: int) -> None:
+        """Leave the learning rate to StochasticWeightAveraging from its start epoch on."""
+        if self._parameter != "lr" or self._handed_over:
+            return
+        for callback in _callbacks(trainer):
+            if isinstance(callback, StochasticWeightAveraging) and epoch >= callback.swa_start:
+                self._handed_over = True
+                if self._module_scheduler is not None:
+                    self._module_scheduler.remove()
+                rank_zero_info(f"{self._settings.owner}: StochasticWeightAveraging sets the lr from epoch {epoch} on.")
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._apply(trainer.current_epoch)
+        self._hand_over(trainer, trainer.current_epoch)
+        self._write(trainer.current_epoch)
 
     @override
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         # Again, because a run resumed in mid-epoch has no on_train_epoch_start.
-        self._apply(trainer.current_epoch)
+        self._write(trainer.current_epoch)
 
     @override
     def on_before_optimizer_step(
@@ -355,31 +449,50 @@ class ScheduleCallback(Callback):
     ) -> None:
         for track in self._tracks:
             if track.optimizer is optimizer:
-                global_step = trainer.global_step
-                pending = self._pending
-                if pending is not None and pending.track is track and pending.global_step == global_step:
-                    return  # the closure of LBFGS, called again within one step
-                self._settle()
-                self._apply(trainer.current_epoch)
-                self._pending = _Pending(track, trainer, global_step, _scale(trainer))
+                self._before_step(trainer, track)
+
+    def _before_step(self, trainer: pl.Trainer, track: Track) -> None:
+        if not self._counter.begin(track, trainer):
+            return
+        self._write(trainer.current_epoch)
+        if not self._handed_over and (group := track.overwritten()) is not None:
+            self._write(trainer.current_epoch, again=True)
+            if not self._warned_of_writer and not self._override_module_scheduler:
+                self._warned_of_writer = True
+                name = track.names[group] or f"group {group}"
+                rank_zero_warn(
+                    f"Something else wrote {self._parameter!r} of the param group {name!r} before step"
+                    f" {track.steps:,}: {self!r} wrote its own value over it, and will go on doing so."
+                )
 
     @override
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._pending is not None:
-            self._settle()
-            self._apply(trainer.current_epoch)
+        if self._counter.settle(had_loss=bool(outputs) or not pl_module.automatic_optimization):
+            self._write(trainer.current_epoch)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._apply(trainer.current_epoch + 1)
+        self._hand_over(trainer, trainer.current_epoch + 1)
+        self._write(trainer.current_epoch + 1)
 
-    def _settle(self) -> None:
-        """Count the step that was under way."""
-        if self._pending is not None:
-            self._pending.track.steps += self._pending.taken()
-            self._pending = None
+    # --- after the last step ---------------------------------------------------------------------------------------
+
+    @override
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._let_go()
+
+    @override
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        # Checkpoint callbacks come later: what they save holds the step that was under way.
+        self._counter.settle()
+        self._let_go()
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._let_go()
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
@@ -394,24 +507,15 @@ class ScheduleCallback(Callback):
         """What a resumed run cannot compute again: where it stands and what it set out from, in plain Python."""
         if not self._tracks:
             return {}
-        pending = self._pending
+        # A checkpoint may be saved between a step and its on_train_batch_end.
+        optimizers = {track.index: track.state(track.steps + self._counter.under_way(track)) for track in self._tracks}
         return {
-            "optimizers": [
-                {
-                    # An exception may be saved between a step and on_train_batch_end.
-                    "steps": track.steps + (pending is not None and pending.track is track and pending.taken()),
-                    "own": track.own,
-                    "target": list(track.curve.target),
-                }
-                for track in self._tracks
-            ],
+            "optimizers": optimizers,
             "first_epoch": self._first_epoch,
             "first_step": self._first_step,
             "total": self._total,
         }
 
 
-def _scale(trainer: pl.Trainer) -> float | None:
-    """The GradScaler's scale, which falls when it skips a step; None without one."""
-    scaler = getattr(trainer.precision_plugin, "scaler", None)
-    return None if scaler is None else scaler.get_scale()
+def _callbacks(trainer: pl.Trainer) -> list[Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lightning_warmup.checks import is_number
@@ -25,6 +25,10 @@ class Curve:
     def values(self, t: int) -> list[float]:
         """The value of every group at t, which counts what ``schedule.clock`` says."""
         return self.schedule.values(t, self.initial, self.target)
+
+    def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Curve":
+        """This curve with more groups."""
+        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target])
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,27 @@ class Settings:
         self._check_values(curve)
         return curve
 
+    def factor(self, run: Run, names: Sequence[str | None], own: Sequence[float]) -> Curve:
+        """The warmup as a factor, 1 at its end, on what a scheduler of the module's gives.
+
+        Args:
+            run: The run, ``total`` already in it.
+            names: Names of the param groups.
+            own: The groups' values when training starts, as that scheduler made them.
+
+        Raises:
+            ValueError: If the warmup is to start at a value, and a group's own is 0.
+        """
+        if self.initial is not None and 0 in own:
+            raise ValueError(
+                f"{self.owner}({self.initial_name}={self.initial!r}) has nothing to be a factor of: the module's own"
+                f" scheduler starts a group at 0. Leave {self.initial_name} out, or start that scheduler above 0."
+            )
+        base = [value or 1.0 for value in own]
+        curve = self.curve(run, names, base)
+        initial = [low / high for low, high in zip(curve.initial, base, strict=True)]
+        return Curve(curve.schedule, initial, [1.0] * len(base))
+
     def _schedule(self, run: Run) -> Schedule:
         """Every duration resolved."""
         interval = self.interval
@@ -238,7 +263,7 @@ class Settings:
             def intervals(owner: str, name: str, value: Duration) -> int:
                 return run.intervals(owner, name, value, interval)
 
-            decay = decay.resolved(Phase(intervals, length * warmup_stride / decay_stride, start))
+            decay = decay.resolved(Phase(intervals, phases["warmup"], start))
         return Schedule(
             warmup=self._warmup_shape,
             warmup_length=length,

@@ -1,0 +1,138 @@
+"""Living with a scheduler that the LightningModule returns itself."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch.optim import Optimizer
+
+from lightning_warmup import param_groups
+from lightning_warmup.param_groups import ParamGroup
+from lightning_warmup.track import Track
+
+
+class ModuleScheduler:
+    """The module's own schedulers of the optimizers that a callback acts on.
+
+    Torch's schedulers compute the next learning rate from the one in the param group, so they must find there what they
+    left. Both ways of living with them therefore wrap the module's ``lr_scheduler_step``, the one place that every
+    scheduler passes, ReduceLROnPlateau and steps after a skipped AMP step included. (``scheduler.step`` must not be
+    wrapped: a scheduler's ``state_dict`` saves whatever is set on it.)
+
+    * :meth:`compose`: they see the groups as if they were alone, and our curve is a factor on what they leave.
+    * :meth:`override`: they run, and whatever they change in the groups is undone.
+
+    Args:
+        schedulers: The schedulers.
+    """
+
+    def __init__(self, schedulers: Sequence[Any]) -> None:
+        self.schedulers = list(schedulers)
+        self._pl_module: pl.LightningModule | None = None
+        self._own_hook: Any = None
+
+    def __str__(self) -> str:
+        return ", ".join(type(scheduler).__name__ for scheduler in self.schedulers)
+
+    def compose(self, pl_module: pl.LightningModule, tracks: Sequence[Track], rewrite: Callable[[], None]) -> None:
+        """From now on, every track's ``undamped`` is what the schedulers alone would have its groups at.
+
+        Args:
+            pl_module: The module, left as it was found by :meth:`remove`.
+            tracks: The tracks, ``undamped`` set.
+            rewrite: Writes their values anew.
+        """
+
+        def before() -> None:
+            for track in tracks:
+                assert track.undamped is not None
+                param_groups.write(track.optimizer.param_groups, track.key, track.undamped)
+
+        def after() -> None:
+            for track in tracks:
+                track.undamped = param_groups.read(track.optimizer.param_groups, track.key)
+            rewrite()
+
+        self._wrap(pl_module, before, after)
+
+    def override(self, pl_module: pl.LightningModule, tracks: Sequence[Track]) -> None:
+        """From now on, the schedulers are without effect, on the momentum too that some of them cycle.
+
+        Args:
+            pl_module: The module, left as it was found by :meth:`remove`.
+            tracks: The tracks whose param groups are to be kept.
+        """
+        kept: list[tuple[ParamGroup, ParamGroup]] = []
+
+        def before() -> None:
+            for track in tracks:
+                kept.extend((group, _copy(group)) for group in track.optimizer.param_groups)
+
+        def after() -> None:
+            while kept:
+                group, copy = kept.pop()
+                for key, value in copy.items():
+                    if isinstance(value, torch.Tensor):
+                        group[key].copy_(value)
+                    else:
+                        group[key] = value
+
+        self._wrap(pl_module, before, after)
+
+    def _wrap(self, pl_module: pl.LightningModule, before: Callable[[], None], after: Callable[[], None]) -> None:
+        self._pl_module = pl_module
+        self._own_hook = vars(pl_module).get("lr_scheduler_step")
+        original = pl_module.lr_scheduler_step
+        ours = set(map(id, self.schedulers))
+
+        def lr_scheduler_step(scheduler: Any, metric: Any) -> None:
+            if id(scheduler) not in ours:
+                original(scheduler, metric)
+                return
+            before()
+            try:
+                original(scheduler, metric)
+            finally:
+                after()
+
+        pl_module.lr_scheduler_step = lr_scheduler_step  # type: ignore[method-assign]
+
+    def remove(self) -> None:
+        """Give the module its own hook back."""
+        if self._pl_module is not None:
+            if self._own_hook is None:
+                vars(self._pl_module).pop("lr_scheduler_step", None)
+            else:
+                self._pl_module.lr_scheduler_step = self._own_hook  # type: ignore[method-assign]
+            self._pl_module = None
+
+
+def find_module_scheduler(trainer: pl.Trainer, optimizers: Sequence[Optimizer]) -> ModuleScheduler | None:
+    """The module's schedulers of ``optimizers``; one that does not tell its optimizer counts as theirs."""
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    concerned = [s for s in schedulers if getattr(s, "optimizer", None) is None or s.optimizer in optimizers]
+    return ModuleScheduler(concerned) if concerned else None
+
+
+def unscheduled(groups: Sequence[ParamGroup], schedulers: Sequence[Any]) -> list[float]:
+    """The learning rate of each group before any torch scheduler touched it.
+
+    A scheduler keeps it as ``initial_lr``. A ``lr`` that is not what the scheduler last wrote was set since, by a
+    learning rate finder, say, and counts.
+    """
+    last_written = [lr for scheduler in schedulers for lr in getattr(scheduler, "_last_lr", [])]
+    base = []
+    for group in groups:
+        lr = float(group["lr"])
+        touched = not schedulers or lr in map(float, last_written)
+        base.append(float(group["initial_lr"]) if touched and "initial_lr" in group else lr)
+    return base
+
+
+def _copy(group: ParamGroup) -> ParamGroup:
+    return {
+        key: value.clone() if isinstance(value, torch.Tensor) else value
+        for key, value in group.items()
+        if key != "params"
+    }

@@ -1,0 +1,124 @@
+"""One optimizer on its way along a curve: what its param groups hold, and who else wrote there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from lightning_warmup import param_groups
+from lightning_warmup.settings import Curve
+
+State = dict[str, Any]
+
+
+class Track:
+    """Writes a curve into one hyper-parameter of one optimizer.
+
+    Values are absolute: to write one twice is to write it once. Group objects are never kept, for checkpoints and
+    fine-tuning callbacks replace them.
+
+    Args:
+        index: Index of the optimizer in the Trainer.
+        optimizer: The optimizer.
+        key: Entry of its param groups to write.
+        own: The groups' own values at the start of training, the base of everything else.
+        curve: The curve.
+        steps: Optimizer steps taken so far.
+        late: How many of the groups came after the start of training.
+        undamped: Where the module has a scheduler of its own: the groups' values as that alone would have them; the
+            curve is then a factor on them.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        optimizer: Optimizer,
+        key: str,
+        own: Sequence[float],
+        curve: Curve,
+        steps: int = 0,
+        late: int = 0,
+        undamped: Sequence[float] | None = None,
+    ) -> None:
+        self.index = index
+        self.optimizer = optimizer
+        self.key = key
+        self.own = list(own)
+        self.curve = curve
+        self.steps = steps
+        self.late = late
+        self.undamped = None if undamped is None else list(undamped)
+        self._written: list[float] = []
+        self._written_at = -1
+        self._stamps: list[object] = []
+
+    @property
+    def names(self) -> list[str | None]:
+        """Names of the groups, None where a group has none."""
+        return [group.get("name") for group in self.optimizer.param_groups]
+
+    def write(self, t: int) -> None:
+        """Write the value at t, unless it was the last one written."""
+        if t != self._written_at:
+            self.rewrite(t)
+
+    def rewrite(self, t: int) -> None:
+        """Write the value at t."""
+        values = self.curve.values(t)
+        if self.undamped is not None:
+            values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
+        groups = self.optimizer.param_groups
+        param_groups.write(groups, self.key, values)
+        self._written, self._written_at = values, t
+        self._stamps = _stamps(groups, self.key)
+
+    def overwritten(self) -> int | None:
+        """The first group that somebody else wrote since the last :meth:`write`, if there is one."""
+        stamps = _stamps(self.optimizer.param_groups, self.key)
+        if stamps == self._stamps:
+            return None
+        return next(i for i, (now, then) in enumerate(zip(stamps, self._stamps, strict=True)) if now != then)
+
+    def adopt(self) -> list[float]:
+        """Take groups in that were added since, each from the value it has: it follows the first group in proportion.
+
+        Returns:
+            The values they have now; none if no group is new.
+        """
+        added = param_groups.read(self.optimizer.param_groups[len(self.own) :], self.key)
+        if not added:
+            return []
+        low, high = self.curve.initial[0], self.curve.target[0]
+        reference = high if self.undamped is None else self.undamped[0]
+        factor = self._written[0] / reference if reference else 0.0
+        # At a factor of 0 nothing can be told from the value: it is taken for the target.
+        full = [value / factor if factor else value for value in added]
+        if self.undamped is None:
+            initial, target = [low * value / high if high else value for value in full], full
+        else:
+            self.undamped += full
+            initial, target = [low] * len(full), [high] * len(full)
+        self.curve = self.curve.extended(initial, target)
+        self.own += added
+        self.late += len(added)
+        self.rewrite(self._written_at)
+        return added
+
+    def state(self, steps: int) -> State:
+        """What a resumed run cannot compute again, in plain Python."""
+        state: State = {"steps": steps, "own": self.own, "target": list(self.curve.target)}
+        if self.late:
+            state["late"] = self.late
+            state["initial"] = list(self.curve.initial)
+        if self.undamped is not None:
+            state["undamped"] = self.undamped
+        return state
+
+
+def _stamps(groups: Sequence[param_groups.ParamGroup], key: str) -> list[object]:
+    """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait)."""
+    return [
+        (id(entry), entry._version) if isinstance(entry, torch.Tensor) else entry
+        for entry in param_groups.entries(groups, key)
+    ]

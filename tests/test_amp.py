@@ -1,0 +1,111 @@
+"""A step that a GradScaler skips does not advance the schedule."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.plugins import MixedPrecision
+from torch.amp import GradScaler
+
+from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import count
+
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+SKIPPED = (0, 3, 4, 11, 19)
+
+
+class Overflows(Line):
+    """Has infinite gradients in some batches."""
+
+    def on_before_backward(self, loss: torch.Tensor) -> None:
+        self.overflow = self.trainer.fit_loop.total_batch_idx in SKIPPED
+
+    def on_after_backward(self) -> None:
+        if self.overflow:
+            self.weight.grad = torch.full_like(self.weight, torch.inf)
+
+
+def scaled() -> MixedPrecision:
+    return MixedPrecision("16-mixed", "cpu", GradScaler("cpu", init_scale=2.0**10))
+
+
+class SaveEveryBatch(pl.Callback):
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.seen = folder, 0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.seen += 1
+        trainer.save_checkpoint(self.folder / f"{self.seen}.ckpt")
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_skipped_steps_are_not_counted(accumulation: int) -> None:
+    callback = LearningRateWarmup(6, "cosine")
+    module = fit(callback, Overflows(), max_epochs=2, plugins=[scaled()], accumulate_grad_batches=accumulation)
+    used = module.used
+    taken = 20 - len(SKIPPED) if accumulation == 1 else 10 - len({batch // 2 for batch in SKIPPED})
+    assert len(used) == taken
+    total = 20 // accumulation
+    assert used == callback.values(0.1, total_steps=total, steps_per_epoch=total // 2)[:taken]
+    assert callback.state_dict()["optimizers"][0]["steps"] == taken
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_and_that_survives_resume(ours_first: bool, tmp_path: Path) -> None:
+    callbacks: list[pl.Callback] = [LearningRateWarmup(6, "cosine"), SaveEveryBatch(tmp_path)]
+    settings: dict[str, Any] = {"max_epochs": 2}
+    whole = fit(callbacks if ours_first else callbacks[::-1], Overflows(), plugins=[scaled()], **settings)
+    for batch in range(1, 20):
+        path = tmp_path / f"{batch}.ckpt"
+        again = LearningRateWarmup(6, "cosine")
+        resumed = fit(again, Overflows(), ckpt_path=path, plugins=[scaled()], **settings)
+        assert resumed.used == whole.used[len(whole.used) - len(resumed.used) :]
+        assert torch.equal(whole.weight, resumed.weight)
+        count("resume points", 1)
+
+
+class NoLoss(Overflows):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return None if batch_idx == 2 else self.loss(batch)
+
+
+@pytest.mark.filterwarnings("ignore:.*training_step.* returned .None.")
+def test_no_loss_under_a_scaler_is_no_step() -> None:
+    # With a scaler Lightning does not step the optimizer at all then.
+    callback = LearningRateWarmup(6, "cosine")
+    module = fit(callback, NoLoss(), max_epochs=2, plugins=[scaled()])
+    assert module.used == callback.values(0.1, total_steps=20, steps_per_epoch=10)[: len(module.used)]
+
+
+class Manual(Overflows):
+    """Steps two optimizers, both through the scaler."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda m: [RecordingSGD([m.weight], lr=0.1), RecordingSGD([m.bias], lr=0.2)])
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        for optimizer in self.optimizers():
+            optimizer.zero_grad()
+            loss = self.loss(batch)
+            self.overflow = batch_idx % 3 == 0 and optimizer is self.optimizers()[0]
+            self.manual_backward(loss)
+            optimizer.step()
+
+    def on_before_backward(self, loss: torch.Tensor) -> None:
+        pass
+
+
+def test_manual_optimization_skips_by_optimizer() -> None:
+    callback = LearningRateWarmup(6, "linear", total=20)
+    module = Manual()
+    trainer(callback, max_epochs=2, plugins=[scaled()]).fit(module, loader(10))
+    first, second = module.trainer.optimizers
+    assert len(first.used) == 12
+    assert len(second.used) == 20
+    assert first.lrs() == callback.values(0.1, total_steps=20, steps_per_epoch=10)[:12]
+    assert second.lrs() == callback.values(0.2, total_steps=20, steps_per_epoch=10)

@@ -1,0 +1,105 @@
+"""Param groups that come while training runs."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning
+
+from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit
+
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+
+class WithBackbone(Line):
+    """A line whose weight is a backbone."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda m: RecordingSGD([p for p in m.parameters() if p.requires_grad], lr=0.1, momentum=0.9))
+        self.backbone = torch.nn.Linear(2, 2)
+        torch.nn.init.ones_(self.backbone.weight)
+
+    def loss(self, batch: Any) -> torch.Tensor:
+        return ((self.backbone(batch[0]) @ self.weight + self.bias - 1) ** 2).mean()
+
+
+class Unfreeze(BaseFinetuning):
+    def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
+        self.freeze(pl_module.backbone)
+
+    def finetune_function(self, pl_module: pl.LightningModule, epoch: int, optimizer: Any) -> None:
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=0.02)
+
+
+class SaveEveryBatch(pl.Callback):
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.seen = folder, 0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.seen += 1
+        trainer.save_checkpoint(self.folder / f"{self.seen}.ckpt")
+
+
+def lrs(module: Line, group: int) -> list[float]:
+    return [step[group]["lr"] for step in module.trainer.optimizers[0].used if len(step) > group]
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_they_follow_the_first_group_from_where_they_are(ours_first: bool, interval: Any) -> None:
+    warmup = LearningRateWarmup(15 if interval == "step" else 2, "cosine", interval=interval)
+    callbacks = [warmup, Unfreeze()]
+    with pytest.warns(UserWarning, match=r"1 param group\(s\) came after training began, with lr=0.02") as caught:
+        module = fit(callbacks if ours_first else callbacks[::-1], WithBackbone(), max_epochs=4)
+    assert len([w for w in caught if "came after" in str(w.message)]) == 1
+    first, late = lrs(module, 0), lrs(module, 1)
+    assert first == warmup.values(0.1, total_steps=40, steps_per_epoch=10)
+    assert len(late) == 30
+    assert late == pytest.approx([0.02 / first[10] * lr for lr in first[10:]], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:.*came after training began")
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_resume_with_them(ours_first: bool, tmp_path: Path) -> None:
+    def callbacks() -> list[pl.Callback]:
+        ours: list[pl.Callback] = [LearningRateWarmup(15, "cosine"), Unfreeze()]
+        return ours if ours_first else ours[::-1]
+
+    whole = fit([*callbacks(), SaveEveryBatch(tmp_path)], WithBackbone(), max_epochs=4)
+    # Learning rates only: Lightning resumes BaseFinetuning with the backbone frozen again, with us or without. And not
+    # at 10, the end of epoch 0: it then skips the hook that would unfreeze.
+    for batch in (3, 9, 11, 20, 25, 39):
+        resumed = fit(callbacks(), WithBackbone(), max_epochs=4, ckpt_path=tmp_path / f"{batch}.ckpt")
+        for group in (0, 1):
+            tail = lrs(resumed, group)
+            assert tail == lrs(whole, group)[len(lrs(whole, group)) - len(tail) :]
+
+
+def test_backbone_finetuning_writes_too_and_we_win() -> None:
+    warmup = LearningRateWarmup(5, "linear")
+    finetuning = BackboneFinetuning(1, lambda epoch: 1.5, backbone_initial_ratio_lr=0.1)
+    with pytest.warns(UserWarning) as caught:
+        module = fit([warmup, finetuning], WithBackbone(), max_epochs=4)
+    texts = [str(w.message) for w in caught]
+    assert len([t for t in texts if "came after" in t]) == 1
+    assert len([t for t in texts if "Something else wrote 'lr' of the param group 'group 1'" in t]) == 1
+    first, late = lrs(module, 0), lrs(module, 1)
+    assert first == warmup.values(0.1, total_steps=40, steps_per_epoch=10)
+    assert late == pytest.approx([0.1 * lr for lr in first[10:]], rel=1e-12)
+
+
+class AddAtTheEnd(pl.Callback):
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            extra = torch.nn.Parameter(torch.zeros(1))
+            trainer.optimizers[0].add_param_group({"params": [extra], "lr": 0.5})
+
+
+def test_a_group_that_comes_when_the_first_stands_at_zero() -> None:
+    with pytest.warns(UserWarning, match="came after"):
+        module = fit([LearningRateWarmup(2, "linear", total=10), AddAtTheEnd()], Line(), max_epochs=2)
+    assert lrs(module, 1) == [0.0] * 10

@@ -1,0 +1,111 @@
+"""Manual optimization: each optimizer by its own count."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
+
+
+class Adversarial(Line):
+    """Two optimizers, the second stepped three times as often, as in a GAN."""
+
+    def __init__(self, raw: bool = False) -> None:
+        super().__init__(lambda m: [RecordingSGD([m.weight], lr=0.1), RecordingSGD([m.bias], lr=0.2)])
+        self.automatic_optimization = False
+        self.raw = raw
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        generator, critic = self.optimizers(use_pl_optimizer=not self.raw)
+        for optimizer in (critic, critic, critic, generator):
+            optimizer.zero_grad()
+            self.manual_backward(self.loss(batch))
+            optimizer.step()
+
+
+def values(callback: LearningRateWarmup, lr: float, steps: int) -> list[float]:
+    return callback.values(lr, total_steps=steps, steps_per_epoch=steps)
+
+
+def test_each_optimizer_by_its_own_count() -> None:
+    generator = LearningRateWarmup(4, "linear", optimizer=0, total=20)
+    critic = LearningRateWarmup(12, "cosine", optimizer=1, total=60)
+    module = fit([generator, critic], Adversarial(), max_epochs=2)
+    first, second = module.trainer.optimizers
+    assert first.lrs() == values(generator, 0.1, 20)
+    assert second.lrs() == values(critic, 0.2, 60)
+
+
+def test_one_callback_for_both() -> None:
+    callback = LearningRateWarmup(4, "linear", total=60)
+    module = fit(callback, Adversarial(), max_epochs=2)
+    first, second = module.trainer.optimizers
+    assert first.lrs() == values(callback, 0.1, 60)[:20]
+    assert second.lrs() == values(callback, 0.2, 60)
+
+
+def test_one_of_them_left_alone() -> None:
+    callback = LearningRateWarmup(12, optimizer=1)
+    module = fit(callback, Adversarial(), max_epochs=2)
+    first, second = module.trainer.optimizers
+    assert first.lrs() == [0.1] * 20
+    assert second.lrs() == values(callback, 0.2, 60)
+
+
+def test_epochs_are_epochs() -> None:
+    callback = LearningRateWarmup(2, "linear", interval="epoch")
+    module = fit(callback, Adversarial(), max_epochs=4, batches=2)
+    first, second = module.trainer.optimizers
+    assert first.lrs() == callback.values(0.1, total_steps=8, steps_per_epoch=2)
+    assert second.lrs() == callback.values(0.2, total_steps=24, steps_per_epoch=6)
+
+
+@pytest.mark.parametrize("settings", [{"warmup": 3, "decay": "linear"}, {"warmup": "10%"}])
+def test_total_is_required(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"manual optimization .*total=\.\.\. in steps of this optimizer"):
+        fit(LearningRateWarmup(**settings), Adversarial(), max_epochs=2)
+
+
+def test_epochs_are_no_steps() -> None:
+    with pytest.raises(ValueError, match=r"warmup='2 epochs'\).*manual optimization.*steps, or use interval='epoch'"):
+        fit(LearningRateWarmup("2 epochs"), Adversarial(), max_epochs=2)
+
+
+def test_raw_steps_are_noticed() -> None:
+    with pytest.warns(UserWarning, match="stepped without Lightning knowing.*self.optimizers") as caught:
+        module = fit(LearningRateWarmup(4), Adversarial(raw=True), max_epochs=1)
+    assert len([w for w in caught if "without Lightning knowing" in str(w.message)]) == 1
+    assert module.trainer.optimizers[1].lrs() == [0.2 / 5] * 30
+
+
+@pytest.mark.filterwarnings("ignore:.*configure_optimizers. returned .None.")
+def test_no_optimizer_is_no_crash() -> None:
+    module = Line(lambda m: None)
+    module.automatic_optimization = False
+    module.training_step = lambda batch, batch_idx: None  # type: ignore[method-assign]
+    with pytest.warns(UserWarning, match="nothing to act on"):
+        trainer(LearningRateWarmup(4), max_epochs=1).fit(module, loader(2))
+
+
+def test_manual_lbfgs() -> None:
+    class Manual(Line):
+        def __init__(self) -> None:
+            super().__init__(lambda m: torch.optim.LBFGS(m.parameters(), lr=0.1, max_iter=4))
+            self.automatic_optimization = False
+            self.seen: list[float] = []
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            def closure() -> torch.Tensor:
+                optimizer.zero_grad()
+                loss = self.loss(batch)
+                self.manual_backward(loss)
+                return loss
+
+            optimizer = self.optimizers()
+            self.seen.append(optimizer.param_groups[0]["lr"])
+            optimizer.step(closure)
+
+    callback = LearningRateWarmup(4, "linear", total=10)
+    assert fit(callback, Manual(), max_epochs=1).seen == values(callback, 0.1, 10)
