@@ -1,6 +1,6 @@
 """Learning-rate warmup and decay as one Lightning callback."""
 
-from lightning_warmup.callbacks import LearningRateWarmup
+from lightning_warmup.callbacks import HyperparameterWarmup, LearningRateWarmup
 from lightning_warmup.decays import (
     ConstantDecay,
     CosineDecay,
@@ -15,7 +15,9 @@ from lightning_warmup.decays import (
     PolynomialDecay,
     StepDecay,
 )
+from lightning_warmup.plateau import ReduceOnPlateauDecay
 from lightning_warmup.scaling import LinearScaling, SquareRootScaling
+from lightning_warmup.torch_decay import TorchDecay
 from lightning_warmup.warmups import (
     ConstantWarmup,
     CosineWarmup,
@@ -37,6 +39,7 @@ __all__ = [
     "ExponentialWarmup",
     "FunctionDecay",
     "FunctionWarmup",
+    "HyperparameterWarmup",
     "InverseSqrtDecay",
     "LearningRateWarmup",
     "LinearDecay",
@@ -46,7 +49,9 @@ __all__ = [
     "OneMinusSqrtDecay",
     "PolynomialDecay",
     "PolynomialWarmup",
+    "ReduceOnPlateauDecay",
     "SquareRootScaling",
     "StepDecay",
+    "TorchDecay",
     "Warmup",
 ]

@@ -8,13 +8,14 @@ epochs) since it began, D its length and :math:`u = \tau / D` the share of it do
 
 import itertools
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, cast
 
 from lightning_warmup.checks import non_negative, positive
-from lightning_warmup.durations import Duration, parse_duration
+from lightning_warmup.durations import Duration, Interval, parse_duration
 
 DecayName = Literal["constant", "linear", "cosine", "inverse_sqrt", "one_minus_sqrt"]
 
@@ -25,11 +26,13 @@ class Phase:
 
     Args:
         intervals: Turns a duration into intervals, given the class, the parameter and what the user wrote.
+        interval: What an interval is.
         warmup: Length of the warmup, in intervals of the decay.
         start: Interval at which the decay begins, counted from the start of the run.
     """
 
     intervals: Callable[[str, str, Duration], int]
+    interval: Interval
     warmup: int
     start: int
 
@@ -44,20 +47,29 @@ class Phase:
 class Decay(ABC):
     """A factor of the target over the intervals since the decay began.
 
-    A shape of your own is a frozen dataclass with a ``factor``, or a :class:`FunctionDecay`. Durations among its
-    fields are turned into whole intervals by ``resolved`` before ``factor`` is called.
+    A shape of your own is a frozen dataclass with a ``factor_at``, or a :class:`FunctionDecay`. Durations among its
+    fields are turned into whole intervals by ``resolved`` before ``factor_at`` is called.
     """
 
     ends: ClassVar[bool] = False
     """Whether the shape is drawn over the length of the decay, so that the length of the run must be known."""
 
+    closed_form: ClassVar[bool] = True
+    """Whether the value at any time is cheap to have, before the run gets there."""
+
+    measured: ClassVar[bool] = False
+    """Whether the value depends on what the run itself does."""
+
+    def __str__(self) -> str:
+        return _words(self)
+
     @abstractmethod
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         """Factor of the target ``tau`` intervals after the decay began; ``length`` is D (``inf``: an endless run)."""
 
     def values(self, tau: float, length: float, target: Sequence[float]) -> list[float]:
         """The value of every param group."""
-        factor = self.factor(tau, length)
+        factor = self.factor_at(tau, length)
         return [high * factor for high in target]
 
     def resolved(self, phase: Phase) -> "Decay":
@@ -74,7 +86,7 @@ class ConstantDecay(Decay):
     [0.5, 0.75, 1.0, 1.0]
     """
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return 1.0
 
 
@@ -101,7 +113,7 @@ class LinearDecay(Decay):
     def __post_init__(self) -> None:
         non_negative("LinearDecay", "final", self.final)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return _towards(self.final, 1 - tau / length)
 
 
@@ -129,7 +141,7 @@ class CosineDecay(Decay):
     def __post_init__(self) -> None:
         non_negative("CosineDecay", "final", self.final)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return _towards(self.final, 0.5 * (1 + math.cos(math.pi * tau / length)))
 
 
@@ -157,7 +169,7 @@ class PolynomialDecay(Decay):
         positive("PolynomialDecay", "power", self.power)
         non_negative("PolynomialDecay", "final", self.final)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return _towards(self.final, math.pow(1 - tau / length, self.power))
 
 
@@ -184,7 +196,7 @@ class OneMinusSqrtDecay(Decay):
     def __post_init__(self) -> None:
         non_negative("OneMinusSqrtDecay", "final", self.final)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return _towards(self.final, 1 - math.sqrt(tau / length))
 
 
@@ -211,7 +223,7 @@ class ExponentialDecay(Decay):
         positive("ExponentialDecay", "gamma", self.gamma)
         _positive_duration("ExponentialDecay", "every", self.every)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return math.pow(self.gamma, tau / cast(int, self.every))
 
     def resolved(self, phase: Phase) -> "ExponentialDecay":
@@ -245,7 +257,7 @@ class StepDecay(Decay):
         positive("StepDecay", "gamma", self.gamma)
         non_negative("StepDecay", "final", self.final)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return max(self.final, math.pow(self.gamma, tau // cast(int, self.every)))
 
     def resolved(self, phase: Phase) -> "StepDecay":
@@ -288,7 +300,7 @@ class MultiStepDecay(Decay):
             resolved = "" if milestones == self.milestones else f" (here {list(milestones)})"
             raise ValueError(f"MultiStepDecay(milestones={self.milestones!r}){resolved} must increase: sort them.")
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return self.gamma ** sum(milestone <= tau for milestone in cast(Sequence[int], self.milestones))
 
     def resolved(self, phase: Phase) -> "MultiStepDecay":
@@ -327,7 +339,7 @@ class InverseSqrtDecay(Decay):
         if self.timescale is not None:
             _positive_duration("InverseSqrtDecay", "timescale", self.timescale)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         timescale = cast(float, self.timescale)
         return math.sqrt(timescale / (timescale + tau))
 
@@ -380,7 +392,7 @@ class CosineRestartsDecay(Decay):
         positive("CosineRestartsDecay", "gamma", self.gamma)
         non_negative("CosineRestartsDecay", "final", self.final)
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         cycle, start = self._cycle(tau)
         share = (tau - start) / (cast(int, self.period) * self.multiplier**cycle)
         return self.final + (self.gamma**cycle - self.final) * 0.5 * (1 + math.cos(math.pi * share))
@@ -428,7 +440,7 @@ class FunctionDecay(Decay):
                 f"FunctionDecay(function={self.function!r}) is not callable: give a function of the share u in [0, 1]."
             )
 
-    def factor(self, tau: float, length: float) -> float:
+    def factor_at(self, tau: float, length: float) -> float:
         return float(self.function(tau / length))
 
 
@@ -453,6 +465,11 @@ def decay_named(name: str) -> Decay:
 def _towards(final: float, left: float) -> float:
     """From 1 to ``final`` as ``left`` goes from 1 to 0, exact at both ends (``final + (1 - final) * left`` is not)."""
     return left + final * (1 - left)
+
+
+def _words(decay: Decay) -> str:
+    """``OneMinusSqrtDecay()`` → "one minus sqrt"."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(decay).__name__.removesuffix("Decay")).lower()
 
 
 def _positive_duration(owner: str, name: str, value: Duration) -> None:

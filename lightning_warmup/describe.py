@@ -1,7 +1,6 @@
 """One line that says what a schedule will do, in numbers."""
 
 import math
-import re
 from collections.abc import Sequence
 
 from lightning_warmup.settings import Curve
@@ -23,7 +22,7 @@ def describe(curve: Curve, names: Sequence[str | None], parameter: str = "lr") -
     parts = []
     if schedule.warmup_length:
         ways = [f"{low:.4g} → {high:.4g}" for low, high in zip(curve.initial, curve.target, strict=True)]
-        shape = "" if isinstance(schedule.warmup, LinearWarmup) else f" ({_words(schedule.warmup)})"
+        shape = "" if isinstance(schedule.warmup, LinearWarmup) else f" ({schedule.warmup})"
         parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")
     else:
         parts.append(f"{_groups([f'{high:.4g}' for high in curve.target], names)}, no warmup")
@@ -33,12 +32,12 @@ def describe(curve: Curve, names: Sequence[str | None], parameter: str = "lr") -
         warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
         if schedule.decay_start > warmup_end:
             parts.append(f"held until {decay_unit} {schedule.decay_start:,}")
-        if schedule.decay_end == math.inf:
-            parts.append(f"{_words(schedule.decay)} from {decay_unit} {schedule.decay_start:,} on")
+        if schedule.decay_end == math.inf or not schedule.decay.closed_form:
+            parts.append(f"{schedule.decay} from {decay_unit} {schedule.decay_start:,} on")
         else:
             end = int(schedule.decay_end)
             final = [f"{value:.4g}" for value in curve.values(end * schedule.decay_stride)]
-            parts.append(f"{_words(schedule.decay)} to {_groups(final, names)} at {decay_unit} {end:,}")
+            parts.append(f"{schedule.decay} to {_groups(final, names)} at {decay_unit} {end:,}")
     return f"{parameter} {', '.join(parts)}"
 
 
@@ -49,12 +48,6 @@ def _groups(texts: Sequence[str], names: Sequence[str | None]) -> str:
     shown = [f"{text} ({name or f'group {i}'})" for i, (text, name) in enumerate(zip(texts, names, strict=True))]
     more = f" and {len(shown) - 3} more groups" if len(shown) > 3 else ""
     return ", ".join(shown[:3]) + more
-
-
-def _words(shape: object) -> str:
-    """``OneMinusSqrtDecay()`` → "one minus sqrt"."""
-    name = re.sub("(Decay|Warmup)$", "", type(shape).__name__)
-    return re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _count(number: int, unit: str) -> str:

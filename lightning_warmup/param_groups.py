@@ -22,7 +22,7 @@ def key_of(owner: str, parameter: str, group: ParamGroup) -> str:
         return parameter
     numeric = {name for name, entry in group.items() if _is_numeric(entry)}
     numeric |= {"momentum"} if "betas" in group else set()
-    state = f"is {value!r}, no number" if parameter in group else "is not there"
+    state = f"is a {type(value).__name__}, no number" if parameter in group else "is not there"
     raise ValueError(
         f"{owner}(parameter={parameter!r}): this entry of the optimizer's param groups {state}."
         f" Numeric entries: {', '.join(sorted(numeric))}."

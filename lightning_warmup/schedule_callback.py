@@ -15,9 +15,11 @@ from typing_extensions import override
 
 from lightning_warmup import param_groups
 from lightning_warmup.checks import is_number
+from lightning_warmup.decays import Decay
 from lightning_warmup.describe import describe
 from lightning_warmup.durations import Run
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler, unscheduled
+from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
 from lightning_warmup.preview import plot_steps
 from lightning_warmup.run_length import trainer_run
 from lightning_warmup.settings import Settings
@@ -72,8 +74,10 @@ class ScheduleCallback(Callback):
         self._first_epoch = 0
         self._first_step = 0
         self._total: int | None = None
+        self._plateau: Plateau | None = None
         self._handed_over = False
         self._warned_of_writer = False
+        self._warned_of_nan = False
         self._warned_of_raw_step = False
 
     def _let_go(self) -> None:
@@ -125,6 +129,10 @@ class ScheduleCallback(Callback):
         [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
         """
         settings = self._settings
+        if isinstance(settings.decay, Decay) and settings.decay.measured:
+            raise ValueError(
+                f"{settings.decay!r} depends on the run itself: its values cannot be had without a Trainer."
+            )
         for name, count in (
             ("total_steps", total_steps),
             ("steps_per_epoch", steps_per_epoch),
@@ -237,6 +245,8 @@ class ScheduleCallback(Callback):
             first_epoch=self._first_epoch,
             first_step=self._first_step,
         )
+        if isinstance(self._settings.decay, ReduceOnPlateauDecay):
+            self._plateau = Plateau(self._settings.decay, self._loaded.get("plateau"))
         try:
             planned = self._settings.with_total(run)
             self._tracks = [
@@ -292,6 +302,8 @@ class ScheduleCallback(Callback):
                 curve = settings.curve(run, names[:known], own[:known], target[:known])
         if late:
             curve = curve.extended(loaded["initial"][known:], loaded["target"][known:])
+        if self._plateau is not None:
+            curve = curve.decaying_by(self._plateau)
         key = self._key(optimizer)
         track = Track(index, optimizer, key, own, curve, steps, late, undamped if composes else None)
         self._check_shared_tensors(track)
@@ -474,8 +486,43 @@ class ScheduleCallback(Callback):
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.enable_validation:
+            self._evaluate(trainer, pl_module)
         self._hand_over(trainer, trainer.current_epoch + 1)
         self._write(trainer.current_epoch + 1)
+
+    # --- every evaluation ------------------------------------------------------------------------------------------
+
+    @override
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._evaluate(trainer, pl_module)
+
+    def _evaluate(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the metric to a decay that follows one."""
+        if self._plateau is None or not self._tracks or self._handed_over:
+            return
+        track = self._tracks[0]
+        schedule = track.curve.schedule
+        tick = self._time(track, trainer.current_epoch) // schedule.decay_stride
+        if not schedule.decay_start <= tick < schedule.decay_end:
+            return
+        monitor = self._plateau.spec.monitor
+        if monitor not in trainer.callback_metrics:
+            raise MisconfigurationException(
+                f"ReduceOnPlateauDecay(monitor={monitor!r}): no such metric was logged. There are:"
+                f" {', '.join(sorted(trainer.callback_metrics)) or 'none'}. It must be there after each validation, or"
+                " training epoch if there is none; what is logged in on_train_epoch_end comes too late."
+            )
+        metric = torch.as_tensor(trainer.callback_metrics[monitor], device=pl_module.device)
+        value = float(trainer.strategy.reduce(metric, reduce_op="mean"))
+        if math.isnan(value) and not self._warned_of_nan:
+            self._warned_of_nan = True
+            rank_zero_warn(f"ReduceOnPlateauDecay: {monitor} is nan at step {track.steps:,}: no improvement.")
+        if self._plateau.update(value):
+            factor = self._plateau.factor_at(0, math.inf)
+            rank_zero_info(f"{self._settings.owner}: {monitor} has stopped improving, factor {factor:.4g} from now on.")
+            self._write(trainer.current_epoch, again=schedule.clock == "step")
 
     # --- after the last step ---------------------------------------------------------------------------------------
 
@@ -509,12 +556,15 @@ class ScheduleCallback(Callback):
             return {}
         # A checkpoint may be saved between a step and its on_train_batch_end.
         optimizers = {track.index: track.state(track.steps + self._counter.under_way(track)) for track in self._tracks}
-        return {
+        state = {
             "optimizers": optimizers,
             "first_epoch": self._first_epoch,
             "first_step": self._first_step,
             "total": self._total,
         }
+        if self._plateau is not None:
+            state["plateau"] = self._plateau.state()
+        return state
 
 
 def _callbacks(trainer: pl.Trainer) -> list[Callback]:

@@ -26,6 +26,11 @@ class Curve:
         """The value of every group at t, which counts what ``schedule.clock`` says."""
         return self.schedule.values(t, self.initial, self.target)
 
+    def decaying_by(self, decay: Decay) -> "Curve":
+        """This curve with another decay in the place of its own."""
+        schedule = self.schedule
+        return self if schedule.decay is None else replace(self, schedule=replace(schedule, decay=decay))
+
     def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Curve":
         """This curve with more groups."""
         return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target])
@@ -113,10 +118,11 @@ class Settings:
     @property
     def idle(self) -> bool:
         """Nothing is configured, so nothing is changed: what a LightningCLI key has by default."""
-        return not self._warms_up and self.decay is None and self.target is None
+        return not self.warms_up and self.decay is None and self.target is None
 
     @property
-    def _warms_up(self) -> bool:
+    def warms_up(self) -> bool:
+        """Whether the warmup has a length."""
         return parse_duration(*self._warmup_call, self._warmup_shape.duration).amount > 0
 
     @property
@@ -263,7 +269,7 @@ class Settings:
             def intervals(owner: str, name: str, value: Duration) -> int:
                 return run.intervals(owner, name, value, interval)
 
-            decay = decay.resolved(Phase(intervals, phases["warmup"], start))
+            decay = decay.resolved(Phase(intervals, interval, phases["warmup"], start))
         return Schedule(
             warmup=self._warmup_shape,
             warmup_length=length,
@@ -294,12 +300,13 @@ class Settings:
         """Look at the curve before the run does: functions and large factors can make anything of a learning rate."""
         schedule = curve.schedule
         warm = schedule.warmup_length * schedule.warmup_stride
-        last = schedule.decay_end * schedule.decay_stride
-        if last == math.inf:
-            last = warm + 1000
-        for t in sorted(
-            {warm, *(round(warm * i / 64) for i in range(64)), *(round(last * i / 256) for i in range(257))}
-        ):
+        last = min(schedule.decay_end * schedule.decay_stride, warm + 1_000_000)
+        if schedule.decay is not None and not schedule.decay.closed_form:
+            last = warm
+        sample = {round(warm * i / 64) for i in range(65)} | {round(last * i / 256) for i in range(257)}
+        if schedule.decay is not None and schedule.decay.measured:
+            sample = {t for t in sample if t < warm}
+        for t in sorted(sample):
             try:
                 values = curve.values(t)
             except OverflowError:

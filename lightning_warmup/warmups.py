@@ -23,6 +23,9 @@ class Warmup(ABC):
 
     duration: Duration
 
+    def __str__(self) -> str:
+        return type(self).__name__.removesuffix("Warmup").lower()
+
     def __post_init__(self) -> None:
         parse_duration(type(self).__name__, "duration", self.duration)
 

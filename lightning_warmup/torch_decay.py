@@ -1,0 +1,116 @@
+"""Any torch scheduler as a decay: a pure function of the time since it began."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from lightning_warmup.decays import Decay, Phase
+
+
+@dataclass(frozen=True)
+class TorchDecay(Decay):
+    r"""Any ``torch.optim.lr_scheduler``, beginning when the warmup and hold end.
+
+    .. math:: \mathrm{factor} = \mathrm{lr}_\mathrm{torch}(\tau) / \mathrm{target}
+
+    where :math:`\mathrm{lr}_\mathrm{torch}(\tau)` is what the scheduler gives a param group that starts at the target,
+    after :math:`\tau` of its own steps. The scheduler runs beside the training on an optimizer of its own, never on
+    yours: resuming and skipped steps cannot confuse it, and its momentum, if it cycles one, is left alone.
+
+    Args:
+        scheduler: Given an optimizer, makes the scheduler; each param group has its target as ``lr``. In YAML
+            ``{class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 10}}``, without the optimizer.
+        unit: What one step of the scheduler is: an optimizer ``"step"`` or an ``"epoch"``.
+
+    Raises:
+        ValueError: If ``scheduler`` is not callable, makes something else or a ReduceLROnPlateau (that is
+            :class:`ReduceOnPlateauDecay`), or steps per optimizer step where ``interval="epoch"``.
+
+    >>> from functools import partial
+    >>> from torch.optim.lr_scheduler import StepLR
+    >>> from lightning_warmup import LearningRateWarmup
+    >>> decay = TorchDecay(partial(StepLR, step_size=2, gamma=0.5))
+    >>> LearningRateWarmup(2, decay, warmup_initial_lr=0.5).values(1.0, total_steps=7, steps_per_epoch=7)
+    [0.5, 0.75, 1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    scheduler: Callable[[Optimizer], LRScheduler]
+    unit: Literal["step", "epoch"] = "step"
+    closed_form: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not callable(self.scheduler):
+            raise ValueError(
+                f"TorchDecay(scheduler={self.scheduler!r}) is not callable: give a function of the optimizer, such as"
+                " functools.partial(torch.optim.lr_scheduler.StepLR, step_size=10)."
+            )
+        if self.unit not in ("step", "epoch"):
+            raise ValueError(f"TorchDecay(unit={self.unit!r}): expected 'step' or 'epoch'.")
+
+    def factor_at(self, tau: float, length: float) -> float:
+        return self.values(tau, length, [1.0])[0]
+
+    def values(self, tau: float, length: float, target: Sequence[float]) -> list[float]:
+        return _Simulation(self, 1).values(tau, length, target)
+
+    def resolved(self, phase: Phase) -> Decay:
+        if self.unit == "step" and phase.interval == "epoch":
+            raise ValueError(
+                f"{self!r} steps with the optimizer, and the schedule with the epochs: give unit='epoch', or"
+                " interval='step'."
+            )
+        return _Simulation(self, phase.intervals("TorchDecay", "unit", f"1 {self.unit}"))
+
+
+class _Simulation(Decay):
+    """The scheduler at work on an optimizer of its own.
+
+    It only ever steps forward, so the next step is cheap; to go back is to start again.
+    """
+
+    closed_form: ClassVar[bool] = False
+
+    def __init__(self, decay: TorchDecay, stride: int) -> None:
+        self._decay = decay
+        self._stride = stride
+        self._target: list[float] = []
+        self._started = False
+        self._name = "torch scheduler"
+
+    def __str__(self) -> str:
+        return self._name
+
+    def factor_at(self, tau: float, length: float) -> float:
+        return self.values(tau, length, [1.0])[0]
+
+    def values(self, tau: float, length: float, target: Sequence[float]) -> list[float]:
+        steps = int(tau) // self._stride
+        # Groups that a fine-tuning callback adds later are none that the scheduler was made for.
+        known = list(target[: len(self._target)]) if self._started else list(target)
+        if not self._started or known != self._target or steps < self._steps:
+            self._start(known)
+        while self._steps < steps:
+            self._scheduler.step()
+            self._steps += 1
+        values = [float(group["lr"]) for group in self._optimizer.param_groups]
+        ratio = values[0] / self._target[0] if self._target[0] else 0.0
+        return [*values, *(late * ratio for late in target[len(values) :])]
+
+    def _start(self, target: list[float]) -> None:
+        self._started = True
+        self._target = target
+        self._steps = 0
+        groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in target]
+        # With a momentum, for the schedulers that insist on cycling one.
+        self._optimizer = SGD(groups, lr=0.0, momentum=0.9)
+        self._scheduler = self._decay.scheduler(self._optimizer)
+        self._name = type(self._scheduler).__name__
+        if isinstance(self._scheduler, ReduceLROnPlateau):
+            raise ValueError(f"{self._decay!r} makes a ReduceLROnPlateau: use ReduceOnPlateauDecay(monitor=...).")
+        if not isinstance(self._scheduler, LRScheduler):
+            raise ValueError(f"{self._decay!r} makes a {self._name}, which is no torch scheduler.")
+        self._optimizer.step()  # torch warns of schedulers that step before their optimizer

@@ -1,0 +1,311 @@
+"""A warmup before the module's own scheduler: warmup factor × what that scheduler alone would give, at every step."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch.optim import lr_scheduler as torch_schedulers
+
+from lightning_warmup import (
+    ConstantWarmup,
+    CosineWarmup,
+    ExponentialWarmup,
+    LearningRateWarmup,
+    LinearWarmup,
+    PolynomialWarmup,
+    Warmup,
+)
+from runs import Line, RecordingSGD, fit, trainer
+from summary import count
+from test_amp import Overflows, scaled
+from test_resume import Killed, KillIn, SaveEveryBatch
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
+    # torch, of SequentialLR's own steps.
+    pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step..`"),
+    # torch, where a scaler skips the first step.
+    pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step..` before `optimizer.step..`"),
+]
+
+Build = Callable[[torch.optim.Optimizer], Any]
+
+
+def sequential(o: torch.optim.Optimizer) -> Any:
+    first, then = torch_schedulers.LinearLR(o, 0.5, total_iters=3), torch_schedulers.ExponentialLR(o, 0.9)
+    return torch_schedulers.SequentialLR(o, [first, then], milestones=[3])
+
+
+SCHEDULERS: dict[str, Build] = {
+    "LambdaLR": lambda o: torch_schedulers.LambdaLR(o, lambda t: 0.95**t),
+    "MultiplicativeLR": lambda o: torch_schedulers.MultiplicativeLR(o, lambda t: 0.95),
+    "StepLR": lambda o: torch_schedulers.StepLR(o, 4, 0.5),
+    "MultiStepLR": lambda o: torch_schedulers.MultiStepLR(o, [3, 7], 0.5),
+    "ConstantLR": lambda o: torch_schedulers.ConstantLR(o, 0.3, 5),
+    "LinearLR": lambda o: torch_schedulers.LinearLR(o, 0.3, total_iters=5),
+    "ExponentialLR": lambda o: torch_schedulers.ExponentialLR(o, 0.9),
+    "PolynomialLR": lambda o: torch_schedulers.PolynomialLR(o, 12, 2.0),
+    "CosineAnnealingLR": lambda o: torch_schedulers.CosineAnnealingLR(o, 10, 0.01),
+    "CosineAnnealingWarmRestarts": lambda o: torch_schedulers.CosineAnnealingWarmRestarts(o, 3, 2),
+    "CyclicLR": lambda o: torch_schedulers.CyclicLR(o, 0.01, 0.2, 3),
+    "OneCycleLR": lambda o: torch_schedulers.OneCycleLR(o, 0.2, 40),
+    "SequentialLR": sequential,
+    "ChainedScheduler": lambda o: torch_schedulers.ChainedScheduler(
+        [torch_schedulers.ExponentialLR(o, 0.95), torch_schedulers.StepLR(o, 4, 0.5)], optimizer=o
+    ),
+}
+
+
+def configured(build: Build, **settings: Any) -> Callable[[Line], Any]:
+    def configure(module: Line) -> Any:
+        groups = [{"params": [module.weight], "lr": 0.1}, {"params": [module.bias], "lr": 0.3}]
+        optimizer = RecordingSGD(groups, lr=0.1, momentum=0.9)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": build(optimizer), **settings}}
+
+    return configure
+
+
+def check_ideal(alone: Line, ours: Line, warmup: LearningRateWarmup, *, epoch_steps: int) -> None:
+    """Warmup factor × alone, of both groups; the momentum is as alone."""
+    a, b = alone.trainer.optimizers[0], ours.trainer.optimizers[0]
+    assert len(a.used) == len(b.used)
+    for group in (0, 1):
+        base = a.lrs(group)[0]
+        factors = [v / base for v in warmup.values(base, total_steps=len(a.used), steps_per_epoch=epoch_steps)]
+        ideal = [lr * factor for lr, factor in zip(a.lrs(group), factors, strict=True)]
+        assert b.lrs(group) == pytest.approx(ideal, rel=1e-12, abs=1e-300)
+    assert [step[0]["momentum"] for step in a.used] == [step[0]["momentum"] for step in b.used]
+    count("compositions equal to the ideal", 1)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("frequency", [1, 2])
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_torch_scheduler(name: str, interval: str, frequency: int, accumulation: int) -> None:
+    configure = configured(SCHEDULERS[name], interval=interval, frequency=frequency)
+    settings: dict[str, Any] = {"max_epochs": 6, "batches": 4, "accumulate_grad_batches": accumulation}
+    warmup = LearningRateWarmup(5)
+    alone, ours = fit([], Line(configure), **settings), fit(warmup, Line(configure), **settings)
+    check_ideal(alone, ours, warmup, epoch_steps=4 // accumulation)
+
+
+def test_every_torch_scheduler_is_here() -> None:
+    there = {
+        name
+        for name, item in vars(torch_schedulers).items()
+        if isinstance(item, type) and issubclass(item, torch_schedulers.LRScheduler) and not name.startswith("_")
+    }
+    assert there - set(SCHEDULERS) == {"LRScheduler", "ReduceLROnPlateau"}
+
+
+SHAPES: list[Warmup] = [
+    LinearWarmup(5),
+    ConstantWarmup(5),
+    ExponentialWarmup(5),
+    CosineWarmup(5),
+    PolynomialWarmup(5, 2),
+    LinearWarmup("25%"),
+    LinearWarmup("1 epoch"),
+]
+
+
+@pytest.mark.parametrize("warmup", SHAPES, ids=str)
+@pytest.mark.parametrize("initial", [None, 0.02, "4%"])
+def test_every_warmup(warmup: Warmup, initial: Any) -> None:
+    configure = configured(SCHEDULERS["StepLR"], interval="step")
+    callback = LearningRateWarmup(warmup, warmup_initial_lr=initial)
+    alone, ours = (fit(c, Line(configure), max_epochs=6, batches=4) for c in ([], callback))
+    check_ideal(alone, ours, callback, epoch_steps=4)
+    if initial == 0.02:
+        assert ours.used[0] == pytest.approx(0.02, rel=1e-15)
+
+
+def test_warmup_by_epoch() -> None:
+    configure = configured(SCHEDULERS["StepLR"], interval="step")
+    callback = LearningRateWarmup(3, interval="epoch")
+    alone, ours = (fit(c, Line(configure), max_epochs=6, batches=4) for c in ([], callback))
+    check_ideal(alone, ours, callback, epoch_steps=4)
+
+
+class Measured(Line):
+    """Logs a metric that stops falling."""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.log("val_loss", max(1.0, 5.0 - self.current_epoch))
+
+
+def plateau(o: torch.optim.Optimizer) -> Any:
+    return torch_schedulers.ReduceLROnPlateau(o, factor=0.5, patience=0)
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_reduce_on_plateau(interval: str) -> None:
+    from runs import loader
+
+    frequency = 4 if interval == "step" else 1
+    configure = configured(plateau, interval=interval, frequency=frequency, monitor="val_loss")
+    callback = LearningRateWarmup(20)
+    modules = []
+    for callbacks in ([], [callback]):
+        module = Measured(configure)
+        trainer(*callbacks, max_epochs=10).fit(module, loader(4), loader(1))
+        modules.append(module)
+    assert modules[0].used[-1] < 0.05
+    check_ideal(*modules, callback, epoch_steps=4)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_steps_that_amp_skips(name: str) -> None:
+    configure = configured(SCHEDULERS[name], interval="step")
+
+    class Module(Overflows):
+        def __init__(self) -> None:
+            super().__init__(configure)
+
+    warmup = LearningRateWarmup(6)
+    alone, ours = (fit(c, Module(), max_epochs=2, plugins=[scaled()]) for c in ([], warmup))
+    check_ideal(alone, ours, warmup, epoch_steps=10)
+
+
+@pytest.mark.parametrize("name", ["StepLR", "CosineAnnealingLR", "SequentialLR", "OneCycleLR", "LambdaLR"])
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_resume_from_any_batch(name: str, interval: str, ours_first: bool, tmp_path: Path) -> None:
+    configure = configured(SCHEDULERS[name], interval=interval)
+    callbacks = [LearningRateWarmup(9), SaveEveryBatch(tmp_path)]
+    whole = fit(callbacks if ours_first else callbacks[::-1], Line(configure), max_epochs=5, batches=4)
+    for batch in range(1, 20):
+        path = tmp_path / f"{batch}.ckpt"
+        count("resume points tried", 1)
+        resumed = fit(LearningRateWarmup(9), Line(configure), max_epochs=5, batches=4, ckpt_path=path)
+        assert resumed.trainer.optimizers[0].used == whole.trainer.optimizers[0].used[batch:]
+        assert torch.equal(resumed.weight, whole.weight)
+        count("resume points exact", 1)
+
+
+def test_a_checkpoint_without_the_callback(tmp_path: Path) -> None:
+    configure = configured(SCHEDULERS["StepLR"], interval="step")
+    alone = fit(SaveEveryBatch(tmp_path), Line(configure), max_epochs=5, batches=4)
+    ours = fit(LearningRateWarmup(9), Line(configure), max_epochs=5, batches=4, ckpt_path=tmp_path / "5.ckpt")
+    factor = [value / 0.1 for value in LearningRateWarmup(9).values(0.1, total_steps=20, steps_per_epoch=4)]
+    assert ours.used == pytest.approx([lr * f for lr, f in zip(alone.used[5:], factor[5:], strict=True)], rel=1e-12)
+
+
+@pytest.mark.parametrize("hook", [None, "on_before_optimizer_step", "on_train_batch_end"])
+def test_the_module_is_left_as_it_was_found(hook: str | None) -> None:
+    module = Line(configured(SCHEDULERS["StepLR"], interval="step"))
+    callbacks: list[Any] = [LearningRateWarmup(9)]
+    if hook is None:
+        fit(callbacks, module, max_epochs=2)
+    else:
+        with pytest.raises(Killed):
+            fit([*callbacks, KillIn(hook, 5)], module, max_epochs=2)
+    assert "lr_scheduler_step" not in vars(module)
+    module.configure = None
+    module.trainer = None
+    pickle.dumps(module)
+
+
+def test_a_hook_of_the_modules_own_is_kept() -> None:
+    calls: list[Any] = []
+
+    class Own(Line):
+        def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+            calls.append(scheduler.get_last_lr()[0])
+            super().lr_scheduler_step(scheduler, metric)
+
+    module = Own(configured(SCHEDULERS["StepLR"], interval="step"))
+    callback = LearningRateWarmup(9)
+    fit(callback, module, max_epochs=2)
+    assert len(calls) == 20
+    assert calls[0] == 0.1
+
+
+def test_a_second_fit_is_clean() -> None:
+    configure = configured(SCHEDULERS["StepLR"], interval="step")
+    callback = LearningRateWarmup(9)
+    ours = trainer(callback, max_epochs=2)
+    used = []
+    for fits in (1, 2):
+        from runs import loader
+
+        ours.fit_loop.max_epochs = 2 * fits
+        module = Line(configure)
+        ours.fit(module, loader(10))
+        used.append(module.used)
+    assert used[0] == used[1]
+
+
+def test_a_decay_of_ours_beside_theirs_names_the_way_out() -> None:
+    configure = configured(SCHEDULERS["StepLR"])
+    with pytest.raises(MisconfigurationException, match=r"StepLR would both decay.*override_module_scheduler=True"):
+        fit(LearningRateWarmup(5, "cosine"), Line(configure), max_epochs=2)
+
+
+def test_a_target_is_refused() -> None:
+    configure = configured(SCHEDULERS["StepLR"])
+    with pytest.raises(MisconfigurationException, match=r"target_lr=0\.5\).*StepLR says where the warmup leads"):
+        fit(LearningRateWarmup(5, target_lr=0.5), Line(configure), max_epochs=2)
+
+
+def test_manual_optimization_is_refused() -> None:
+    module = Line(configured(SCHEDULERS["StepLR"]))
+    module.automatic_optimization = False
+    with pytest.raises(MisconfigurationException, match="manual optimization, where the module steps its scheduler"):
+        fit(LearningRateWarmup(5), module, max_epochs=2)
+
+
+def test_nothing_to_be_a_factor_of() -> None:
+    from_zero = configured(lambda o: torch_schedulers.LambdaLR(o, lambda t: t / 10), interval="step")
+    with pytest.raises(ValueError, match=r"warmup_initial_lr=0\.01\) has nothing to be a factor of"):
+        fit(LearningRateWarmup(5, warmup_initial_lr=0.01), Line(from_zero), max_epochs=2)
+    used = fit(LearningRateWarmup(4), Line(from_zero), max_epochs=2).used
+    factors = [0.2, 0.4, 0.6, 0.8, *[1.0] * 16]
+    assert used == pytest.approx([0.1 * t / 10 * factor for t, factor in enumerate(factors)])
+
+
+def test_nothing_configured_leaves_their_scheduler_alone() -> None:
+    configure = configured(SCHEDULERS["StepLR"], interval="step")
+    alone, ours = (fit(c, Line(configure), max_epochs=2) for c in ([], LearningRateWarmup()))
+    assert alone.used == ours.used
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("name", [*SCHEDULERS, "ReduceLROnPlateau"])
+def test_override(name: str, interval: str) -> None:
+    build = {**SCHEDULERS, "ReduceLROnPlateau": plateau}[name]
+    configure = configured(build, interval=interval, monitor="train_loss")
+    callback = LearningRateWarmup(5, "cosine", override_module_scheduler=True)
+    used = fit(callback, Line(configure), max_epochs=4, batches=4).trainer.optimizers[0].used
+    # The lr of the optimizer, before any scheduler touched it; these two replace it when they are made.
+    base = {"CyclicLR": 0.01, "OneCycleLR": 0.2 / 25}.get(name, 0.1)
+    assert [step[0]["lr"] for step in used] == callback.values(base, total_steps=16, steps_per_epoch=4)
+    assert len({step[0]["momentum"] for step in used}) == 1
+
+
+def test_override_says_what_is_without_effect(messages: list[str]) -> None:
+    configure = configured(SCHEDULERS["StepLR"])
+    fit(LearningRateWarmup(5, "cosine", override_module_scheduler=True), Line(configure), max_epochs=2)
+    assert any("the module's StepLR is without effect" in line for line in messages)
+
+
+def test_override_resumes(tmp_path: Path) -> None:
+    configure = configured(SCHEDULERS["SequentialLR"], interval="step")
+
+    def warmup() -> LearningRateWarmup:
+        return LearningRateWarmup(9, "cosine", override_module_scheduler=True)
+
+    whole = fit([warmup(), SaveEveryBatch(tmp_path)], Line(configure), max_epochs=5, batches=4)
+    for batch in (1, 4, 9, 19):
+        resumed = fit(warmup(), Line(configure), max_epochs=5, batches=4, ckpt_path=tmp_path / f"{batch}.ckpt")
+        assert resumed.used == whole.used[batch:]
+
+
+def test_the_line_says_what_is_composed(messages: list[str]) -> None:
+    fit(LearningRateWarmup(4), Line(configured(SCHEDULERS["StepLR"])), max_epochs=2)
+    assert any("times what the module's StepLR gives" in line for line in messages)

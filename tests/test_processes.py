@@ -1,0 +1,160 @@
+"""Several processes: the same values on every rank."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_warmup import LearningRateWarmup, LinearScaling
+from runs import Line, loader, trainer
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
+    # torch and Lightning about one another, in the processes they start.
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.distributed.*:UserWarning"),
+]
+
+
+class Tell(pl.Callback):
+    """Writes down, on each rank, what every step used and the weights at the end: state changes stay in the child."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.used: list[float] = []
+
+    def on_before_zero_grad(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
+        pass
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
+        self.used.append(float(optimizer.param_groups[0]["lr"]))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        told = {"used": self.used, "weights": [_full(p).tolist() for p in pl_module.parameters()]}
+        (self.folder / f"rank{trainer.global_rank}.json").write_text(json.dumps(told))
+
+
+def _full(parameter: Any) -> torch.Tensor:
+    return (parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter).detach()
+
+
+def told(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    return tuple(json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1))  # type: ignore[return-value]
+
+
+def sgd(module: Line) -> torch.optim.Optimizer:
+    return torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+
+
+class Save(pl.Callback):
+    def __init__(self, folder: Path, *steps: int) -> None:
+        self.folder, self.steps = folder, steps
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step in self.steps:
+            trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
+
+
+def fork(*callbacks: pl.Callback, **kwargs: Any) -> pl.Trainer:
+    return trainer(*callbacks, strategy="ddp_fork", devices=2, max_epochs=2, **kwargs)
+
+
+def test_every_rank_uses_the_same_values(tmp_path: Path) -> None:
+    warmup = LearningRateWarmup(4, "cosine", target_lr=LinearScaling(2))
+    # 20 batches are 10 on each rank; 2 samples × 2 ranks are a global batch of 4.
+    fork(warmup, Tell(tmp_path)).fit(Line(sgd), loader(20))
+    first, second = told(tmp_path)
+    assert first == second
+    assert first["used"] == warmup.values(0.1, total_steps=20, steps_per_epoch=10, batch_size=4)
+
+
+def test_resume_on_two_ranks(tmp_path: Path) -> None:
+    def warmup() -> LearningRateWarmup:
+        return LearningRateWarmup(4, "cosine")
+
+    fork(warmup(), Tell(tmp_path), Save(tmp_path, 3, 12)).fit(Line(sgd), loader(20))
+    whole, _ = told(tmp_path)
+    for step in (3, 12):
+        fork(warmup(), Tell(tmp_path)).fit(Line(sgd), loader(20), ckpt_path=tmp_path / f"{step}.ckpt")
+        first, second = told(tmp_path)
+        assert first == second == {"used": whole["used"][step:], "weights": whole["weights"]}
+
+
+class DieOnOneRank(pl.Callback):
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_rank == 1 and trainer.global_step == 7:
+            raise RuntimeError("rank 1 died")
+
+
+def test_a_rank_that_dies(tmp_path: Path) -> None:
+    fork(LearningRateWarmup(4, "cosine"), Tell(tmp_path)).fit(Line(sgd), loader(20))
+    whole, _ = told(tmp_path)
+    with pytest.raises(Exception, match="rank 1 died"):
+        fork(LearningRateWarmup(4, "cosine"), Save(tmp_path, 5), DieOnOneRank()).fit(Line(sgd), loader(20))
+    fork(LearningRateWarmup(4, "cosine"), Tell(tmp_path)).fit(Line(sgd), loader(20), ckpt_path=tmp_path / "5.ckpt")
+    first, second = told(tmp_path)
+    assert first == second == {"used": whole["used"][5:], "weights": whole["weights"]}
+
+
+class Sharded(pl.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 4)
+
+    def configure_model(self) -> None:
+        from torch.distributed.fsdp import fully_shard
+
+        torch.manual_seed(0)
+        torch.nn.init.ones_(self.layer.weight)
+        torch.nn.init.zeros_(self.layer.bias)
+        fully_shard(self.layer, mesh=self.device_mesh["data_parallel"])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return ((self.layer(batch[0]) - 1) ** 2).mean()
+
+
+def shard(folder: Path, steps: tuple[int, ...], ckpt_path: Path | None, distributed: bool) -> None:
+    strategy = ModelParallelStrategy(
+        data_parallel_size=2, tensor_parallel_size=1, save_distributed_checkpoint=distributed
+    )
+    data = DataLoader(TensorDataset(torch.ones(40, 4)), batch_size=2)
+    callbacks = [LearningRateWarmup(4, "cosine"), Tell(folder), Save(folder, *steps)]
+    trainer(*callbacks, strategy=strategy, devices=2, max_epochs=2).fit(Sharded(), data, ckpt_path=ckpt_path)
+
+
+@pytest.mark.parametrize("distributed", [False, True])
+def test_fsdp2_and_its_resume(distributed: bool, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    # This strategy launches by running the script again, once for each process.
+    for steps, ckpt_path in (((3, 12), None), ((), "3.ckpt"), ((), "12.ckpt")):
+        path = None if ckpt_path is None else str(tmp_path / ckpt_path)
+        code = (
+            "import sys, pathlib; sys.path.insert(0, sys.argv[1]);"
+            "from test_processes import shard;"
+            f"shard(pathlib.Path(sys.argv[2]), {steps!r}, {path!r}, {distributed!r})"
+        )
+        script = tmp_path / "run.py"
+        script.write_text(code)
+        command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert result.returncode == 0, result.stderr[-3000:]
+        first, second = told(tmp_path)
+        assert first == second
+        if ckpt_path is None:
+            whole = first
+            expected = LearningRateWarmup(4, "cosine").values(0.1, total_steps=20, steps_per_epoch=10)
+            assert whole["used"] == expected
+        else:
+            step = int(ckpt_path.removesuffix(".ckpt"))
+            assert first == {"used": whole["used"][step:], "weights": whole["weights"]}
