@@ -1,5 +1,11 @@
 """Learning-rate warmup and decay as one Lightning callback."""
 
+from lightning_warmup.beta2_warmups import (
+    RAdamWarmup,
+    SqrtBeta2Warmup,
+    UntunedExponentialWarmup,
+    UntunedLinearWarmup,
+)
 from lightning_warmup.callbacks import HyperparameterWarmup, LearningRateWarmup
 from lightning_warmup.decays import (
     ConstantDecay,
@@ -49,9 +55,13 @@ __all__ = [
     "OneMinusSqrtDecay",
     "PolynomialDecay",
     "PolynomialWarmup",
+    "RAdamWarmup",
     "ReduceOnPlateauDecay",
+    "SqrtBeta2Warmup",
     "SquareRootScaling",
     "StepDecay",
     "TorchDecay",
+    "UntunedExponentialWarmup",
+    "UntunedLinearWarmup",
     "Warmup",
 ]

@@ -27,7 +27,9 @@ class LearningRateWarmup(ScheduleCallback):
     whole intervals. Two of these callbacks on one Trainer need different ``optimizer`` indices.
 
     Args:
-        warmup: How long to warm up: a duration (then linear), or a shape such as ``CosineWarmup("5%")``.
+        warmup: How long to warm up: a duration (then linear), or a shape such as ``CosineWarmup("5%")``. A duration is
+            500 (steps, or epochs with ``interval="epoch"``), a share of the run as 0.05 or "5%", or "500 steps",
+            "5 epochs", "50000 samples".
         decay: What follows: a shape such as ``CosineDecay(final=0.1)``; its short name ``"constant"``, ``"linear"``,
             ``"cosine"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; or None for no decay.
         warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
@@ -35,14 +37,16 @@ class LearningRateWarmup(ScheduleCallback):
         target_lr: Learning rate at the end of the warmup: None for the optimizer's own ``lr``; a number ≥ 0; a mapping
             by group name (a null entry: that group's own ``lr``); or ``LinearScaling(reference_batch_size)`` or
             ``SquareRootScaling(reference_batch_size)``.
-        hold: Duration at the target between warmup and decay.
-        decay_duration: Duration of the decay, which then ends where the cooldown begins; instead of ``hold``.
-        cooldown: Duration at the end of the run for which the decay's last value is held.
-        total: Duration of the whole run. "auto" asks the Trainer; a given one wins over it.
+        hold: Duration (as ``warmup``) at the target between warmup and decay.
+        decay_duration: Duration (as ``warmup``) of the decay, which then ends where the cooldown begins; instead of
+            ``hold``.
+        cooldown: Duration (as ``warmup``) at the end of the run for which the decay's last value is held.
+        total: Duration (as ``warmup``, but no share) of the whole run. "auto" asks the Trainer; a given one wins over
+            it.
         interval: Whether the schedule moves every optimizer ``"step"`` or every ``"epoch"``.
         warmup_interval: The same for the warmup alone; None: as ``interval``. ``"epoch"`` before a per-step decay is
             SuperGradients' default.
-        optimizer: Index of the optimizer to act on, for modules that return several; None: all of them.
+        optimizer: Index ≥ 0 of the optimizer to act on, for modules that return several; None: all of them.
         resume: On resuming, set out from the learning rates in the ``"checkpoint"``, or from those of the ``"config"``.
         override_module_scheduler: Whether a scheduler that the module returns itself runs without effect. Without it,
             a warmup with ``decay=None`` is a factor on what that scheduler gives, and a decay beside it is an error.
@@ -67,7 +71,7 @@ class LearningRateWarmup(ScheduleCallback):
         decay: Decay | DecayName | None = None,
         *,
         warmup_initial_lr: float | str | dict[str, float | str | None] | None = None,
-        target_lr: float | dict[str, float | None] | BatchSizeScaling | None = None,
+        target_lr: float | BatchSizeScaling | dict[str, float | None] | None = None,
         hold: Duration = 0,
         decay_duration: Duration | None = None,
         cooldown: Duration = 0,
@@ -113,13 +117,15 @@ class HyperparameterWarmup(ScheduleCallback):
             mapping from the name of a param group (or ``"default"``) to one of these.
         target_value: Value at the end of the warmup: None for the optimizer's own, a number ≥ 0, or a mapping by group
             name (a null entry: that group's own).
-        hold: Duration at the target between warmup and decay.
-        decay_duration: Duration of the decay, which then ends where the cooldown begins; instead of ``hold``.
-        cooldown: Duration at the end of the run for which the decay's last value is held.
-        total: Duration of the whole run. "auto" asks the Trainer; a given one wins over it.
+        hold: Duration (as ``warmup``) at the target between warmup and decay.
+        decay_duration: Duration (as ``warmup``) of the decay, which then ends where the cooldown begins; instead of
+            ``hold``.
+        cooldown: Duration (as ``warmup``) at the end of the run for which the decay's last value is held.
+        total: Duration (as ``warmup``, but no share) of the whole run. "auto" asks the Trainer; a given one wins over
+            it.
         interval: Whether the schedule moves every optimizer ``"step"`` or every ``"epoch"``.
         warmup_interval: The same for the warmup alone; None: as ``interval``.
-        optimizer: Index of the optimizer to act on; None: all of them.
+        optimizer: Index ≥ 0 of the optimizer to act on; None: all of them.
         resume: On resuming, set out from the values in the ``"checkpoint"``, or from those of the ``"config"``.
 
     Raises:

@@ -79,7 +79,9 @@ class Decay(ABC):
 
 @dataclass(frozen=True)
 class ConstantDecay(Decay):
-    r"""No decay: :math:`\mathrm{factor} = 1`.
+    r"""No decay.
+
+    .. math:: \mathrm{factor} = 1
 
     >>> from lightning_warmup import LearningRateWarmup
     >>> LearningRateWarmup(2, ConstantDecay(), warmup_initial_lr=0.5).values(1.0, total_steps=4, steps_per_epoch=4)
@@ -92,7 +94,9 @@ class ConstantDecay(Decay):
 
 @dataclass(frozen=True)
 class LinearDecay(Decay):
-    r"""A straight line: :math:`\mathrm{final} + (1 - \mathrm{final})(1 - u)`.
+    r"""A straight line.
+
+    .. math:: \mathrm{final} + (1 - \mathrm{final})(1 - u)
 
     To zero, it is the strongest simple schedule for large language models in Bergsma et al. 2025 (arXiv 2502.15938).
 
@@ -119,7 +123,9 @@ class LinearDecay(Decay):
 
 @dataclass(frozen=True)
 class CosineDecay(Decay):
-    r"""Half a cosine wave: :math:`\mathrm{final} + (1 - \mathrm{final}) \cdot \frac{1}{2}(1 + \cos \pi u)`.
+    r"""Half a cosine wave.
+
+    .. math:: \mathrm{final} + (1 - \mathrm{final}) \cdot \frac{1}{2}(1 + \cos \pi u)
 
     Loshchilov & Hutter 2016, without restarts (arXiv 1608.03983).
 
@@ -147,7 +153,9 @@ class CosineDecay(Decay):
 
 @dataclass(frozen=True)
 class PolynomialDecay(Decay):
-    r"""A power of the share left: :math:`\mathrm{final} + (1 - \mathrm{final})(1 - u)^{\mathrm{power}}`.
+    r"""A power of the share left.
+
+    .. math:: \mathrm{final} + (1 - \mathrm{final})(1 - u)^{\mathrm{power}}
 
     Args:
         power: Exponent > 0.
@@ -175,7 +183,9 @@ class PolynomialDecay(Decay):
 
 @dataclass(frozen=True)
 class OneMinusSqrtDecay(Decay):
-    r"""The cooldown of warmup-stable-decay: :math:`\mathrm{final} + (1 - \mathrm{final})(1 - \sqrt{u})`.
+    r"""The cooldown of warmup-stable-decay.
+
+    .. math:: \mathrm{final} + (1 - \mathrm{final})(1 - \sqrt{u})
 
     Hägele et al. 2024 (arXiv 2405.18392); usually over the last tenth or fifth of the run (``decay_duration="20%"``).
 
@@ -202,7 +212,9 @@ class OneMinusSqrtDecay(Decay):
 
 @dataclass(frozen=True)
 class ExponentialDecay(Decay):
-    r"""Equal ratios: :math:`\mathrm{gamma}^{\tau / \mathrm{every}}`.
+    r"""Equal ratios.
+
+    .. math:: \mathrm{gamma}^{\tau / \mathrm{every}}
 
     Args:
         gamma: Factor after each ``every``, finite and > 0.
@@ -232,7 +244,9 @@ class ExponentialDecay(Decay):
 
 @dataclass(frozen=True)
 class StepDecay(Decay):
-    r"""A step down at regular intervals: :math:`\max(\mathrm{final}, \mathrm{gamma}^{⌊\tau / \mathrm{every}⌋})`.
+    r"""A step down at regular intervals.
+
+    .. math:: \max(\mathrm{final}, \mathrm{gamma}^{⌊\tau / \mathrm{every}⌋})
 
     Args:
         every: Duration > 0 between steps; a bare int counts steps, or epochs with ``interval="epoch"``.
@@ -266,7 +280,11 @@ class StepDecay(Decay):
 
 @dataclass(frozen=True)
 class MultiStepDecay(Decay):
-    r"""A step down at each milestone: :math:`\mathrm{gamma}^{\#\{m \le t\}}`, t counted from the start of the run.
+    r"""A step down at each milestone.
+
+    .. math:: \mathrm{gamma}^{\#\{m \le t\}}
+
+    Where t counted from the start of the run.
 
     Args:
         milestones: Increasing durations from the start of the run, none inside the warmup or hold. Step m is the first
@@ -316,7 +334,11 @@ class MultiStepDecay(Decay):
 
 @dataclass(frozen=True)
 class InverseSqrtDecay(Decay):
-    r"""One over the root of time: :math:`\sqrt{s / (s + \tau)}`, s = ``timescale``.
+    r"""One over the root of time.
+
+    .. math:: \sqrt{s / (s + \tau)}
+
+    Where s = ``timescale``.
 
     With s the warmup's length and no hold this is the schedule of Vaswani et al. 2017 (arXiv 1706.03762),
     :math:`\mathrm{target} \cdot \sqrt{N / t}`; with s = 1 and no warmup it is the textbook :math:`\eta_0 / \sqrt{t}`, t
@@ -417,7 +439,9 @@ class CosineRestartsDecay(Decay):
 
 @dataclass(frozen=True)
 class FunctionDecay(Decay):
-    r"""A factor of your own: :math:`\mathrm{factor} = \mathrm{function}(u)`.
+    r"""A factor of your own.
+
+    .. math:: \mathrm{factor} = \mathrm{function}(u)
 
     Args:
         function: Called with the share u in [0, 1] of the decay done; returns the factor of the target, finite and

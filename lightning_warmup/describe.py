@@ -20,7 +20,12 @@ def describe(curve: Curve, names: Sequence[str | None], parameter: str = "lr") -
     warmup_unit = schedule.clock if schedule.warmup_stride == 1 else "epoch"
     decay_unit = schedule.clock if schedule.decay_stride == 1 else "epoch"
     parts = []
-    if schedule.warmup_length:
+    if curve.beta2:
+        ways = [
+            f"{high:.4g} × {schedule.warmup} (β2={b:.4g})" for high, b in zip(curve.target, curve.beta2, strict=True)
+        ]
+        parts.append(_groups(ways, names))
+    elif schedule.warmup_length:
         ways = [f"{low:.4g} → {high:.4g}" for low, high in zip(curve.initial, curve.target, strict=True)]
         shape = "" if isinstance(schedule.warmup, LinearWarmup) else f" ({schedule.warmup})"
         parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")

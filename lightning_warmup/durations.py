@@ -27,13 +27,14 @@ class Length:
     unit: Literal["interval", "share", "step", "epoch", "sample"]
 
 
-def parse_duration(owner: str, name: str, value: object) -> Length:
+def parse_duration(owner: str, name: str, value: object, *, also: str = "") -> Length:
     """Parse a duration, exactly.
 
     Args:
         owner: The class whose parameter this is, quoted in errors.
         name: The parameter as the user wrote it, quoted in errors.
         value: What the user wrote.
+        also: What else the parameter may be, for the error.
 
     Raises:
         ValueError: If ``value`` is none of the accepted forms.
@@ -53,20 +54,20 @@ def parse_duration(owner: str, name: str, value: object) -> Length:
             return Length(amount, unit)  # type: ignore[arg-type]  # the pattern allows nothing else
         if amount <= 100:
             return Length(amount / 100, "share")
-        raise ValueError(f"{call}: a share of the run is at most '100%'. Expected {_FORMS}.")
+        raise ValueError(f"{call}: a share of the run is at most '100%'. Expected {_FORMS}{also}.")
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Length(Fraction(value), "interval")
     if isinstance(value, float):
         if 0 <= value < 1:
             # The decimal number that was written, not the binary one next to it: 0.29 of 100 is 29.
-            return Length(Fraction(repr(value)), "share")
+            return Length(Fraction(repr(float(value))), "share")
         if value >= 1 and math.isfinite(value):
             whole = math.floor(value + 0.5)
             instead = "1 or '100%'" if value == 1 else f"{whole} or '{whole} steps'"
             raise ValueError(
-                f"{call}: a float is a share of the run and lies in (0, 1); write {instead}. Expected {_FORMS}."
+                f"{call}: a float is a share of the run and lies in (0, 1); write {instead}. Expected {_FORMS}{also}."
             )
-    raise ValueError(f"{call} is not a duration. Expected {_FORMS}.")
+    raise ValueError(f"{call} is not a duration. Expected {_FORMS}{also}.")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from lightning_warmup.decays import Decay
 
 @dataclass(frozen=True)
 class ReduceOnPlateauDecay(Decay):
-    r"""A step down whenever a metric has stopped improving: :math:`\max(\mathrm{final}, \mathrm{factor}^{k})`.
+    r"""A step down whenever a metric has stopped improving.
+
+    .. math:: \max(\mathrm{final}, \mathrm{factor}^{k})
 
     k is how often ``torch.optim.lr_scheduler.ReduceLROnPlateau``, which is at work inside, has reduced. It looks at
     ``trainer.callback_metrics`` after each validation, or after each training epoch where there is no validation;

@@ -22,7 +22,11 @@ class BatchSizeScaling(ABC):
 
 @dataclass(frozen=True)
 class LinearScaling(BatchSizeScaling):
-    r"""The linear scaling rule: :math:`\mathrm{target} = k \cdot \mathrm{lr}`, k = global batch / reference.
+    r"""The linear scaling rule.
+
+    .. math:: \mathrm{target} = k \cdot \mathrm{lr}
+
+    Where k = global batch / reference.
 
     Goyal et al. 2017 (arXiv 1706.02677). The global batch is the loader's batch size × accumulated micro-batches ×
     processes. The warmup starts at the unscaled ``lr`` unless ``warmup_initial_lr`` says otherwise; where k < 1, which
@@ -48,7 +52,11 @@ class LinearScaling(BatchSizeScaling):
 
 @dataclass(frozen=True)
 class SquareRootScaling(BatchSizeScaling):
-    r"""Square-root scaling: :math:`\mathrm{target} = \sqrt{k} \cdot \mathrm{lr}`, k = global batch / reference.
+    r"""Square-root scaling.
+
+    .. math:: \mathrm{target} = \sqrt{k} \cdot \mathrm{lr}
+
+    Where k = global batch / reference.
 
     Krizhevsky 2014 (arXiv 1404.5997); the rule usually preferred with Adam. Otherwise as :class:`LinearScaling`.
 

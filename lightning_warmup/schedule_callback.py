@@ -103,7 +103,7 @@ class ScheduleCallback(Callback):
         *,
         total_steps: int,
         steps_per_epoch: int,
-        betas: tuple[float, float] | None = None,
+        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
     ) -> Any:
         """What each of ``total_steps`` optimizer steps would use, without a Trainer.
@@ -112,7 +112,7 @@ class ScheduleCallback(Callback):
             lr: The optimizer's own value (of a learning rate: its ``lr``), or a mapping from group name to one.
             total_steps: Optimizer steps of the whole run, ≥ 1.
             steps_per_epoch: Optimizer steps of an epoch, ≥ 1.
-            betas: The optimizer's ``betas``, for warmups that depend on them.
+            betas: The optimizer's ``betas``, or a mapping from group name to them, for warmups that depend on β2.
             batch_size: Global batch size, for durations in samples and targets that scale with it.
 
         Returns:
@@ -152,7 +152,16 @@ class ScheduleCallback(Callback):
             batch_size=batch_size,
             no_batch_size="give values(..., batch_size=...)",
         )
-        curve = settings.curve(settings.with_total(run), names, own)
+        beta2 = None
+        if isinstance(betas, Mapping):
+            if missing := [name for name in names if name not in betas]:
+                raise ValueError(
+                    f"{settings.owner}.values(betas={dict(betas)!r}) says nothing of group {missing[0]!r}."
+                )
+            beta2 = [betas[name][1] for name in names if name is not None]
+        elif betas is not None:
+            beta2 = [betas[1]] * len(names)
+        curve = settings.curve(settings.with_total(run), names, own, beta2)
         by_step = curve.schedule.clock == "step"
         rows = [curve.values(t if by_step else t // steps_per_epoch) for t in range(total_steps)]
         if isinstance(lr, Mapping):
@@ -288,18 +297,21 @@ class ScheduleCallback(Callback):
             else:
                 own = self._fresh[index][: len(groups) - late] + loaded["own"][len(groups) - late :]
         known = len(groups) - late
+        beta2 = None
+        if all("betas" in group for group in groups):
+            beta2 = [float(group["betas"][1]) for group in groups[:known]]
 
         if composes:
-            curve = settings.factor(run, names[:known], own[:known])
+            curve = settings.factor(run, names[:known], own[:known], beta2)
         else:
-            curve = settings.curve(run, names[:known], own[:known])
+            curve = settings.curve(run, names[:known], own[:known], beta2)
             if target is not None and target[:known] != curve.target:
                 rank_zero_warn(
                     f"{settings.owner}({settings.target_name}={settings.target!r}) asks for {curve.target}, the"
                     f" checkpoint was trained towards {target[:known]}, and the checkpoint wins. Give resume='config'"
                     " to use the new one."
                 )
-                curve = settings.curve(run, names[:known], own[:known], target[:known])
+                curve = settings.curve(run, names[:known], own[:known], beta2, target[:known])
         if late:
             curve = curve.extended(loaded["initial"][known:], loaded["target"][known:])
         if self._plateau is not None:
@@ -395,16 +407,25 @@ class ScheduleCallback(Callback):
                 line = f"{line}; the module's {self._module_scheduler} is without effect"
             at = f" (continuing at step {track.steps:,})" if track.steps else ""
             rank_zero_info(f"{owner}: {line}{at}")
+            self._warn_of_long_beta2(track, planned.steps)
         self._total = ours = planned.total(interval)
         theirs, before = run.total(interval), self._loaded.get("total")
         if ours is not None and theirs is not None and ours != theirs:
             rank_zero_info(f"{owner}: planned over total={ours:,} {interval}s, while the Trainer runs for {theirs:,}.")
         if before is not None and before != ours:
-            now = "an unknown number" if ours is None else f"{ours:,}"
-            rank_zero_info(f"{owner}: re-planned over {now} of {interval}s; the checkpoint's curve had {before:,}.")
+            now = "an unknown number of" if ours is None else f"{ours:,}"
+            rank_zero_info(f"{owner}: re-planned over {now} {interval}s; the checkpoint's curve had {before:,}.")
         ends = any(t.curve.schedule.decay is not None and t.curve.schedule.decay_end < math.inf for t in self._tracks)
         if ends and any(isinstance(callback, Timer) for callback in _callbacks(trainer)):
             rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {ours} {interval}s.")
+
+    def _warn_of_long_beta2(self, track: Track, steps: int | None) -> None:
+        period = max((2 / (1 - beta2) for beta2 in track.curve.beta2), default=0.0)
+        if steps is not None and period > steps / 10:
+            rank_zero_warn(
+                f"{self!r}: with β2={max(track.curve.beta2):.4g} the warmup takes about {period:,.0f} steps,"
+                f" {period / steps:.0%} of the {steps:,} of this run. Lower β2, or give a warmup with a length."
+            )
 
     # --- every step ------------------------------------------------------------------------------------------------
 
@@ -565,6 +586,10 @@ class ScheduleCallback(Callback):
         if self._plateau is not None:
             state["plateau"] = self._plateau.state()
         return state
+
+    # Of two stateful callbacks with one key the Trainer says only that they have one key, and says it even if one of
+    # them is idle. Its check takes this for Callback's own method, so that setup() can say what to do.
+    state_dict.__wrapped__ = Callback.state_dict  # type: ignore[attr-defined]
 
 
 def _callbacks(trainer: pl.Trainer) -> list[Callback]:

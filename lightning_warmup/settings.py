@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from lightning_warmup.beta2_warmups import Beta2Warmup
 from lightning_warmup.checks import is_number
 from lightning_warmup.decays import Decay, DecayName, Phase, decay_named
 from lightning_warmup.durations import Duration, Interval, Run, parse_duration
@@ -21,10 +22,17 @@ class Curve:
     schedule: Schedule
     initial: Sequence[float]
     target: Sequence[float]
+    beta2: Sequence[float] = ()
+    """β2 of each group, where the warmup is a matter of that."""
 
     def values(self, t: int) -> list[float]:
         """The value of every group at t, which counts what ``schedule.clock`` says."""
-        return self.schedule.values(t, self.initial, self.target)
+        values = self.schedule.values(t, self.initial, self.target)
+        if isinstance(self.schedule.warmup, Beta2Warmup):
+            # Step t is the (t+1)-th.
+            weights = {beta2: self.schedule.warmup.weight_at(t + 1, beta2) for beta2 in set(self.beta2)}
+            values = [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]
+        return values
 
     def decaying_by(self, decay: Decay) -> "Curve":
         """This curve with another decay in the place of its own."""
@@ -32,8 +40,9 @@ class Curve:
         return self if schedule.decay is None else replace(self, schedule=replace(schedule, decay=decay))
 
     def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Curve":
-        """This curve with more groups."""
-        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target])
+        """This curve with more groups; they have the first one's β2."""
+        beta2 = [*self.beta2, *(self.beta2[0] for _ in initial)] if self.beta2 else ()
+        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target], beta2=beta2)
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.warmup, Warmup):
-            parse_duration(self.owner, "warmup", self.warmup)
+            parse_duration(self.owner, "warmup", self.warmup, also=", or a shape with a duration: CosineWarmup('5%')")
         if isinstance(self.decay, str):
             decay_named(self.decay)
         elif self.decay is not None and not isinstance(self.decay, Decay):
@@ -86,6 +95,18 @@ class Settings:
         if not isinstance(self.target, BatchSizeScaling):
             check_spec(self.owner, self.target_name, self.target, relative=False)
         self._check_phases()
+        if isinstance(self.warmup, Beta2Warmup):
+            for name, value in ((self.initial_name, self.initial), ("warmup_interval", self.warmup_interval)):
+                if value is not None:
+                    raise ValueError(
+                        f"{self.owner}({name}={value!r}) with warmup={self.warmup!r}: a warmup from β2 starts and ends"
+                        f" where β2 says. Leave {name} out, or use another warmup."
+                    )
+            if self.interval == "epoch":
+                raise ValueError(
+                    f"{self.owner}(interval='epoch') with warmup={self.warmup!r}: a warmup from β2 counts optimizer"
+                    " steps. Use interval='step' (a decay's durations may be in epochs), or another warmup."
+                )
         if self.total != "auto":
             length = parse_duration(self.owner, "total", self.total)
             if length.unit == "share" or length.amount == 0:
@@ -123,6 +144,8 @@ class Settings:
     @property
     def warms_up(self) -> bool:
         """Whether the warmup has a length."""
+        if isinstance(self.warmup, Beta2Warmup):
+            return True
         return parse_duration(*self._warmup_call, self._warmup_shape.duration).amount > 0
 
     @property
@@ -156,7 +179,12 @@ class Settings:
         return run.replace_total(steps, epochs)
 
     def curve(
-        self, run: Run, names: Sequence[str | None], own: Sequence[float], target: Sequence[float] | None = None
+        self,
+        run: Run,
+        names: Sequence[str | None],
+        own: Sequence[float],
+        beta2: Sequence[float] | None = None,
+        target: Sequence[float] | None = None,
     ) -> Curve:
         """The schedule of one optimizer in ``run``.
 
@@ -164,6 +192,7 @@ class Settings:
             run: The run, ``total`` already in it.
             names: Names of the param groups, None where a group has none.
             own: The groups' own values.
+            beta2: The groups' β2, if they have one.
             target: Targets that win over the configured ones.
 
         Raises:
@@ -191,16 +220,28 @@ class Settings:
             for low, high in zip(initial, target, strict=True):
                 schedule.warmup.check(low, high)
         curve = Curve(schedule, initial, target)
+        if isinstance(schedule.warmup, Beta2Warmup):
+            if beta2 is None:
+                raise ValueError(
+                    f"{self.owner}(warmup={self.warmup!r}) needs the optimizer's β2, and it has no betas: use an"
+                    " Adam-like (values() takes betas=...), or a warmup with a length of its own."
+                )
+            for beta in beta2:
+                schedule.warmup.check_beta2(beta)
+            curve = replace(curve, beta2=list(beta2))
         self._check_values(curve)
         return curve
 
-    def factor(self, run: Run, names: Sequence[str | None], own: Sequence[float]) -> Curve:
+    def factor(
+        self, run: Run, names: Sequence[str | None], own: Sequence[float], beta2: Sequence[float] | None = None
+    ) -> Curve:
         """The warmup as a factor, 1 at its end, on what a scheduler of the module's gives.
 
         Args:
             run: The run, ``total`` already in it.
             names: Names of the param groups.
             own: The groups' values when training starts, as that scheduler made them.
+            beta2: The groups' β2, if they have one.
 
         Raises:
             ValueError: If the warmup is to start at a value, and a group's own is 0.
@@ -211,9 +252,9 @@ class Settings:
                 f" scheduler starts a group at 0. Leave {self.initial_name} out, or start that scheduler above 0."
             )
         base = [value or 1.0 for value in own]
-        curve = self.curve(run, names, base)
+        curve = self.curve(run, names, base, beta2)
         initial = [low / high for low, high in zip(curve.initial, base, strict=True)]
-        return Curve(curve.schedule, initial, [1.0] * len(base))
+        return replace(curve, initial=initial, target=[1.0] * len(base))
 
     def _schedule(self, run: Run) -> Schedule:
         """Every duration resolved."""

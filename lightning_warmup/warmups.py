@@ -7,6 +7,7 @@ the initial value and ``value(N)`` is the target. With :math:`u = t / N`, the sh
 """
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Warmup(ABC):
     duration: Duration
 
     def __str__(self) -> str:
-        return type(self).__name__.removesuffix("Warmup").lower()
+        return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(self).__name__.removesuffix("Warmup")).lower()
 
     def __post_init__(self) -> None:
         parse_duration(type(self).__name__, "duration", self.duration)
@@ -44,7 +45,9 @@ class Warmup(ABC):
 
 @dataclass(frozen=True)
 class LinearWarmup(Warmup):
-    r"""Equal steps up to the target: :math:`\mathrm{weight}(u) = u`.
+    r"""Equal steps up to the target.
+
+    .. math:: \mathrm{weight}(u) = u
 
     The gradual warmup of Goyal et al. 2017 (arXiv 1706.02677) and SuperGradients' linear warmup.
 
@@ -67,7 +70,11 @@ class LinearWarmup(Warmup):
 
 @dataclass(frozen=True)
 class ConstantWarmup(Warmup):
-    r"""The initial value throughout, then a jump to the target: :math:`\mathrm{weight}(u) = 0` for u < 1.
+    r"""The initial value throughout, then a jump to the target.
+
+    .. math:: \mathrm{weight}(u) = 0
+
+    Where for u < 1.
 
     The constant warmup of Goyal et al. 2017, section 2.2 (arXiv 1706.02677): useful when new layers are trained beside
     pre-trained ones; they found that the jump can make the training error spike.
@@ -91,7 +98,9 @@ class ConstantWarmup(Warmup):
 
 @dataclass(frozen=True)
 class ExponentialWarmup(Warmup):
-    r"""Equal ratios up to the target: :math:`\mathrm{value} = \mathrm{initial}^{1-u}\,\mathrm{target}^{u}`.
+    r"""Equal ratios up to the target.
+
+    .. math:: \mathrm{value} = \mathrm{initial}^{1-u}\,\mathrm{target}^{u}
 
     Args:
         duration: Length N of the warmup, any duration ≥ 0.
@@ -124,7 +133,9 @@ class ExponentialWarmup(Warmup):
 
 @dataclass(frozen=True)
 class CosineWarmup(Warmup):
-    r"""Half a cosine wave up to the target: :math:`\mathrm{weight}(u) = \frac{1}{2}(1 - \cos \pi u)`.
+    r"""Half a cosine wave up to the target.
+
+    .. math:: \mathrm{weight}(u) = \frac{1}{2}(1 - \cos \pi u)
 
     Args:
         duration: Length N of the warmup, any duration ≥ 0.
@@ -146,7 +157,9 @@ class CosineWarmup(Warmup):
 
 @dataclass(frozen=True)
 class PolynomialWarmup(Warmup):
-    r"""A power of the share done: :math:`\mathrm{weight}(u) = u^{\mathrm{power}}`.
+    r"""A power of the share done.
+
+    .. math:: \mathrm{weight}(u) = u^{\mathrm{power}}
 
     Args:
         duration: Length N of the warmup, any duration ≥ 0.
@@ -174,7 +187,9 @@ class PolynomialWarmup(Warmup):
 
 @dataclass(frozen=True)
 class FunctionWarmup(Warmup):
-    r"""A weight of your own: :math:`\mathrm{weight}(u) = \mathrm{function}(u)`.
+    r"""A weight of your own.
+
+    .. math:: \mathrm{weight}(u) = \mathrm{function}(u)
 
     Args:
         duration: Length N of the warmup, any duration ≥ 0.

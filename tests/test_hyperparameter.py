@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lightning_warmup import CosineDecay, CosineWarmup, HyperparameterWarmup, LearningRateWarmup
-from runs import Line, RecordingSGD, fit, trainer
+from runs import Line, RecordingSGD, fit
 
 
 def sgd(module: Line) -> RecordingSGD:
@@ -107,8 +107,8 @@ def test_an_entry_that_is_not_there_or_no_number(parameter: str) -> None:
 def test_two_of_one_parameter() -> None:
     with pytest.raises(MisconfigurationException, match="both write 'momentum'"):
         fit([momentum(), momentum(optimizer=0)], Line(sgd), max_epochs=1)
-    with pytest.raises(RuntimeError, match="more than one stateful callback"):
-        trainer(momentum(), momentum())
+    with pytest.raises(MisconfigurationException, match="both write 'momentum'"):
+        fit([momentum(), momentum()], Line(sgd), max_epochs=1)
 
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")

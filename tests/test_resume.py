@@ -204,7 +204,7 @@ def test_a_longer_run_says_that_the_curve_was_replanned(tmp_path: Path, messages
     used = resume(path, warmup(), max_epochs=6)
     assert used == warmup().values(0.1, total_steps=90, steps_per_epoch=15)[20:]
     assert [m for m in messages if "re-planned" in m] == [
-        "LearningRateWarmup: re-planned over 90 of steps; the checkpoint's curve had 60."
+        "LearningRateWarmup: re-planned over 90 steps; the checkpoint's curve had 60."
     ]
 
 

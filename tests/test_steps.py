@@ -288,9 +288,14 @@ def test_nothing_configured_changes_nothing(messages: list[str]) -> None:
 def test_twice_on_one_optimizer() -> None:
     with pytest.raises(MisconfigurationException, match="both write 'lr' of the same optimizer"):
         fit([LearningRateWarmup(3), LearningRateWarmup(5, optimizer=0)], max_epochs=1)
-    # Lightning's own error, when the two have the same state.
-    with pytest.raises(RuntimeError, match="more than one stateful callback of type `LearningRateWarmup`"):
-        trainer(LearningRateWarmup(3), LearningRateWarmup(5))
+    with pytest.raises(MisconfigurationException, match=r"warmup=3, .* and .*warmup=5, .* both write 'lr'"):
+        fit([LearningRateWarmup(3), LearningRateWarmup(5)], max_epochs=1)
+
+
+def test_an_idle_one_beside_another() -> None:
+    callback = LearningRateWarmup(3)
+    used = fit([LearningRateWarmup(), callback], max_epochs=1).used
+    check(callback, used, steps_per_epoch=10)
 
 
 def test_an_optimizer_that_is_not_there() -> None:

@@ -1,0 +1,31 @@
+# One command each; the first of them makes .venv, which takes a minute or two.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test slow lint check picture
+
+demo: .venv/ready ## train on real digits, print the accuracy, draw the run
+	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
+
+test: .venv/ready ## all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: .venv/ready ## the slow ones
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/ready ## formatter, linter, strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+picture: demo ## renew the picture of the README
+	mkdir -p docs/images
+	cp "$$(ls -t runs/digits/*/lr_and_loss.png | head -n 1)" docs/images/demo.png
+
+# The stamp is written last: an interrupted installation is taken up again, and so is one whose pins have changed.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+	touch $@

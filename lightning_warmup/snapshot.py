@@ -1,0 +1,106 @@
+"""Remember and put back, bit for bit: random states, and all that a training step can change in what it is given."""
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True)
+class RandomState:
+    """The global random states: Python's, NumPy's, torch's, and the device's own."""
+
+    of_python: Any
+    of_numpy: Any
+    of_torch: Tensor
+    of_device: Tensor | None
+    device_type: str
+
+    @classmethod
+    def capture(cls, device: torch.device) -> "RandomState":
+        """The states as they are now, ``device`` being the one that the training runs on."""
+        on_device = None if device.type == "cpu" else getattr(torch, device.type).get_rng_state()
+        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), on_device, device.type)
+
+    def restore(self) -> None:
+        """Set the states to what they were."""
+        random.setstate(self.of_python)
+        np.random.set_state(self.of_numpy)
+        torch.set_rng_state(self.of_torch)
+        if self.of_device is not None:
+            getattr(torch, self.device_type).set_rng_state(self.of_device)
+
+
+class Snapshot:
+    """What modules, optimizers, containers and tensors hold now, to be put back later.
+
+    Everything is put back in place: the same tensors with the old numbers, the same lists with the old entries,
+    attributes and state entries that were not there are gone. Modules (with their parameters, buffers and plain
+    attributes: torchmetrics keeps its states there) and optimizers are followed to the end, and so are lists, dicts,
+    sets, tuples and deques; other objects are remembered but not looked into.
+
+    Args:
+        roots: What to remember.
+        without: Tensors to leave out.
+    """
+
+    def __init__(self, *roots: object, without: Iterable[Tensor] = ()) -> None:
+        self._tensors: list[tuple[Tensor, Tensor]] = []
+        self._generators: list[tuple[torch.Generator, Tensor]] = []
+        self._containers: list[tuple[Any, Any]] = []
+        seen: dict[int, object] = {id(tensor): tensor for tensor in without}
+        todo = list(roots)
+        while todo:
+            value: Any = todo.pop()
+            if isinstance(value, Module | Optimizer):
+                value = vars(value)
+            if id(value) in seen:
+                continue
+            seen[id(value)] = value
+            if isinstance(value, Tensor):
+                if not _is_expanded(value):
+                    self._tensors.append((value, value.detach().clone()))
+            elif isinstance(value, dict):
+                self._containers.append((value, dict(value)))
+                todo.extend(value.values())
+            elif isinstance(value, list | deque | set):
+                self._containers.append((value, list(value)))
+                todo.extend(value)
+            elif isinstance(value, tuple):
+                todo.extend(value)
+            elif isinstance(value, torch.Generator):
+                self._generators.append((value, value.get_state()))
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put everything back. Can be done again and again."""
+        for container, entries in self._containers:
+            if isinstance(container, dict):
+                if not _same([*container, *container.values()], [*entries, *entries.values()]):
+                    container.clear()
+                    container.update(entries)
+            elif not _same(list(container), entries):
+                container.clear()
+                (container.update if isinstance(container, set) else container.extend)(entries)
+        for tensor, value in self._tensors:
+            tensor.copy_(value)
+        for generator, state in self._generators:
+            generator.set_state(state)
+
+
+def _is_expanded(tensor: Tensor) -> bool:
+    """Whether numbers share their memory: nobody can write such a tensor in place, so it cannot change."""
+    if tensor.layout != torch.strided:
+        return False
+    return any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+
+
+def _same(now: list[Any], before: list[Any]) -> bool:
+    return len(now) == len(before) and all(a is b for a, b in zip(now, before, strict=True))

@@ -1,0 +1,68 @@
+"""A step of the real optimizer, taken before its time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def parameters(optimizer: Optimizer) -> list[Tensor]:
+    """All parameters of all groups."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def gradients_are_finite(trainer: pl.Trainer, optimizer: Optimizer) -> bool:
+    """Whether there are gradients and all are finite, on every rank. In fp16 the first steps' may not be."""
+    gradients = [parameter.grad for parameter in parameters(optimizer) if parameter.grad is not None]
+    values = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
+    finite = bool(values) and all(bool(value.isfinite().all()) for value in values)
+    return trainer.strategy.reduce_boolean_decision(finite)
+
+
+def trial_step(trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> None:
+    """``optimizer.step()`` in ``on_before_optimizer_step``, with the gradients as the step to come will see them.
+
+    That hook runs before gradients are clipped, and before optimizers that undo a GradScaler's scale themselves (fused
+    ones) have done so. Weights and state are left changed; gradients are as they were.
+    """
+    with _step_gradients(trainer, pl_module, optimizer), _unobserved(optimizer):
+        optimizer.step()
+
+
+@contextmanager
+def _step_gradients(trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> Iterator[None]:
+    """Inside, every ``grad`` is a copy, unscaled and clipped by the module's own ``configure_gradient_clipping``."""
+    before = [(parameter, parameter.grad) for parameter in parameters(optimizer)]
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    try:
+        for parameter, gradient in before:
+            if gradient is not None:
+                parameter.grad = gradient.detach().clone()
+                if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+                    parameter.grad.div_(scaler.get_scale())
+        if pl_module.automatic_optimization:
+            with torch.no_grad():
+                pl_module.configure_gradient_clipping(
+                    optimizer,
+                    gradient_clip_val=trainer.gradient_clip_val,
+                    gradient_clip_algorithm=trainer.gradient_clip_algorithm,
+                )
+        yield
+    finally:
+        for parameter, gradient in before:
+            parameter.grad = gradient
+
+
+@contextmanager
+def _unobserved(optimizer: Optimizer) -> Iterator[None]:
+    """Nobody who follows the optimizer's steps (weight averaging, step counting) is told of those taken inside."""
+    hooks = optimizer._optimizer_step_post_hooks
+    before = dict(hooks)
+    hooks.clear()
+    try:
+        yield
+    finally:
+        hooks.update(before)

@@ -1,0 +1,63 @@
+"""Every YAML in configs/ trains, and its learning rate is what its comment says."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
+
+# Step → learning rate, in runs cut to 4 steps an epoch: 40 steps, or 72 of goyal_step_decay.
+EXPECTED = {
+    "fine_tuning": {
+        "backbone": {0: 0, 3: 0, 4: 0.01, 22: 0.005},
+        "head": {0: 0.01, 3: 0.01, 4: 0.1, 22: 0.05},
+    },
+    "goyal_step_decay": {0: 0.025, 2: 0.0625, 4: 0.1, 23: 0.1, 24: 0.01, 47: 0.01, 48: 0.001, 63: 0.001, 64: 0.0001},
+    "lr_warmup_key": {0: 0.1 / 3, 3: 0.1 / 3, 4: 0.2 / 3, 8: 0.1, 11: 0.1, 24: 0.0525, 27: 0.0525},
+    "noam": {0: 0.01 / 3, 2: 0.01, 8: 0.005, 32: 0.0025},
+    "one_cycle": {0: 0.004, 6: 0.052, 12: 0.1, 26: 0.0500002},
+    "supergradients": {0: 0.025, 3: 0.025, 4: 0.05, 8: 0.075, 12: 0.1, 24: 0.0505, 36: 0.001, 39: 0.001},
+    "trainer_callbacks": {0: 0.1 / 3, 2: 0.1, 21: 0.055},
+    "warmup_cosine": {0: 0.02, 2: 0.06, 4: 0.1, 22: 0.05, 39: 0.05 * (1 + math.cos(math.pi * 35 / 36))},
+    "warmup_linear": {0: 0.001, 4: 0.005, 22: 0.0025, 39: 0.005 / 36},
+    "warmup_stable_decay": {0: 0.001, 2: 0.003, 32: 0.003, 34: 0.0015},
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_trains_as_its_comment_says(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    digits(monkeypatch, "fit", "--config", str(config), *QUICKLY)
+
+    lrs = logged_lrs(tmp_path)
+    expected = EXPECTED[config.stem]
+    by_group = expected if "head" in expected else {"backbone": expected, "head": expected}
+    for group, values in by_group.items():
+        assert {t: lrs[group][t] for t in values} == pytest.approx(values)
+        assert len(lrs[group]) == (72 if config.stem == "goyal_step_decay" else 40)
+    accuracy, picture = capsys.readouterr().out.splitlines()[-2:]
+    assert re.fullmatch(r"test accuracy: [01]\.\d{4}", accuracy)
+    assert (tmp_path / picture.removeprefix("picture: ")).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_opens_with_what_it_is_and_where_it_comes_from(config: Path) -> None:
+    comment = "".join(line for line in config.read_text().splitlines() if line.startswith("#"))
+    assert re.search(r"arXiv \d{4}\.\d{5}|https://|examples/", comment)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_print_config_round_trips(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+    for source in (config, tmp_path / "printed.yaml"):
+        with pytest.raises(SystemExit, match="0"):
+            digits(monkeypatch, "fit", "--config", str(source), "--print_config")
+        printed.append(capsys.readouterr().out)
+        (tmp_path / "printed.yaml").write_text(printed[-1])
+    assert printed[0] == printed[1]
+    assert "lr_warmup:\n  warmup:" in printed[0]
