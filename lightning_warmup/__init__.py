@@ -7,6 +7,8 @@ from lightning_warmup.beta2_warmups import (
     UntunedLinearWarmup,
 )
 from lightning_warmup.callbacks import HyperparameterWarmup, LearningRateWarmup
+from lightning_warmup.catapult import PersistentCatapultWarmup
+from lightning_warmup.critical_lr import CriticalLearningRate, CriticalLearningRateResult, critical_learning_rate
 from lightning_warmup.decays import (
     ConstantDecay,
     CosineDecay,
@@ -21,6 +23,8 @@ from lightning_warmup.decays import (
     PolynomialDecay,
     StepDecay,
 )
+from lightning_warmup.gi_adam import GradientInitializedAdam
+from lightning_warmup.monitors import CriticalLearningRateMonitor, LossSpikeMonitor
 from lightning_warmup.plateau import ReduceOnPlateauDecay
 from lightning_warmup.scaling import LinearScaling, SquareRootScaling
 from lightning_warmup.torch_decay import TorchDecay
@@ -40,19 +44,25 @@ __all__ = [
     "CosineDecay",
     "CosineRestartsDecay",
     "CosineWarmup",
+    "CriticalLearningRate",
+    "CriticalLearningRateMonitor",
+    "CriticalLearningRateResult",
     "Decay",
     "ExponentialDecay",
     "ExponentialWarmup",
     "FunctionDecay",
     "FunctionWarmup",
+    "GradientInitializedAdam",
     "HyperparameterWarmup",
     "InverseSqrtDecay",
     "LearningRateWarmup",
     "LinearDecay",
     "LinearScaling",
     "LinearWarmup",
+    "LossSpikeMonitor",
     "MultiStepDecay",
     "OneMinusSqrtDecay",
+    "PersistentCatapultWarmup",
     "PolynomialDecay",
     "PolynomialWarmup",
     "RAdamWarmup",
@@ -64,4 +74,5 @@ __all__ = [
     "UntunedExponentialWarmup",
     "UntunedLinearWarmup",
     "Warmup",
+    "critical_learning_rate",
 ]

@@ -8,6 +8,7 @@ being taken), and each param group has its own β2:
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -20,6 +21,10 @@ class Beta2Warmup(Warmup):
     """A weight that rises with the number of steps at the pace of the optimizer's second moment."""
 
     duration: ClassVar[Duration] = 0  # type: ignore[misc]  # it has no length of its own
+    counts_steps: ClassVar[bool] = True
+
+    def length(self, intervals: Callable[[str, str, Duration], int]) -> int:
+        return 0
 
     @abstractmethod
     def weight_at(self, t: int, beta2: float) -> float:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from lightning_warmup.critical_lr import CriticalLearningRate, MeasuredLearningRate
 from lightning_warmup.decays import Decay, DecayName
 from lightning_warmup.durations import Duration, Interval
 from lightning_warmup.scaling import BatchSizeScaling
@@ -33,7 +34,9 @@ class LearningRateWarmup(ScheduleCallback):
         decay: What follows: a shape such as ``CosineDecay(final=0.1)``; its short name ``"constant"``, ``"linear"``,
             ``"cosine"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; or None for no decay.
         warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
-            a param group (or ``"default"``) to one of these. None: target / (N + 1).
+            a param group (or ``"default"``) to one of these. None: target / (N + 1). ``"critical"``, or
+            ``CriticalLearningRate(safety=0.5)``: half of the critical learning rate, measured on the first batch,
+            which makes the warmup so much shorter.
         target_lr: Learning rate at the end of the warmup: None for the optimizer's own ``lr``; a number ≥ 0; a mapping
             by group name (a null entry: that group's own ``lr``); or ``LinearScaling(reference_batch_size)`` or
             ``SquareRootScaling(reference_batch_size)``.
@@ -70,7 +73,7 @@ class LearningRateWarmup(ScheduleCallback):
         warmup: Duration | Warmup = 0,
         decay: Decay | DecayName | None = None,
         *,
-        warmup_initial_lr: float | str | dict[str, float | str | None] | None = None,
+        warmup_initial_lr: float | MeasuredLearningRate | str | dict[str, float | str | None] | None = None,
         target_lr: float | BatchSizeScaling | dict[str, float | None] | None = None,
         hold: Duration = 0,
         decay_duration: Duration | None = None,
@@ -82,6 +85,8 @@ class LearningRateWarmup(ScheduleCallback):
         resume: Literal["checkpoint", "config"] = "checkpoint",
         override_module_scheduler: bool = False,
     ) -> None:
+        if warmup_initial_lr == "critical":
+            warmup_initial_lr = CriticalLearningRate()
         settings = Settings(
             owner="LearningRateWarmup",
             warmup=warmup,
@@ -100,6 +105,17 @@ class LearningRateWarmup(ScheduleCallback):
         super().__init__(
             "lr", settings, optimizer=optimizer, resume=resume, override_module_scheduler=override_module_scheduler
         )
+
+    @property
+    def warmup_steps(self) -> int | None:
+        """Optimizer steps that the warmup of the current or last ``fit`` takes; None before there was one.
+
+        Of an interval in epochs it is None too: nobody but the Trainer's loop knows how many steps an epoch takes.
+        """
+        if not self._tracks:
+            return None
+        schedule = self._tracks[0].curve.schedule
+        return schedule.warmup_length * schedule.warmup_stride if schedule.clock == "step" else None
 
 
 class HyperparameterWarmup(ScheduleCallback):
@@ -176,6 +192,8 @@ class HyperparameterWarmup(ScheduleCallback):
             interval=interval,
             warmup_interval=warmup_interval,
         )
+        if isinstance(warmup, Warmup) and warmup.counts_steps:
+            raise ValueError(f"HyperparameterWarmup(warmup={warmup!r}): that warmup is one of learning rates.")
         if settings.warms_up and initial_value is None:
             raise ValueError(
                 f"HyperparameterWarmup(parameter={parameter!r}, warmup={warmup!r}) says nothing of where the warmup"

@@ -1,11 +1,64 @@
 """A schedule to look at before the run is paid for."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lightning_warmup.checks import is_number
+from lightning_warmup.durations import Run
+from lightning_warmup.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+def values_of_steps(
+    settings: Settings,
+    lr: float | Mapping[str, float],
+    total_steps: int,
+    steps_per_epoch: int,
+    betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
+    batch_size: int | None,
+) -> Any:
+    """What each optimizer step would use; see :meth:`ScheduleCallback.values`."""
+    owner = settings.owner
+    if settings.measured is not None:
+        raise ValueError(
+            f"{settings.measured!r} depends on the run itself: its values cannot be had without a Trainer."
+        )
+    for name, count in (
+        ("total_steps", total_steps),
+        ("steps_per_epoch", steps_per_epoch),
+        ("batch_size", 1 if batch_size is None else batch_size),
+    ):
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"{owner}.values({name}={count!r}): expected an int ≥ 1.")
+    names: list[str | None] = list(lr) if isinstance(lr, Mapping) else [None]
+    own = list(lr.values()) if isinstance(lr, Mapping) else [lr]
+    for value in own:
+        if not is_number(value) or value < 0:
+            raise ValueError(f"{owner}.values(lr={lr!r}): expected finite numbers ≥ 0.")
+    run = Run(
+        steps=total_steps,
+        epochs=math.ceil(total_steps / steps_per_epoch),
+        steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
+        no_batch_size="give values(..., batch_size=...)",
+    )
+    beta2 = None
+    if isinstance(betas, Mapping):
+        if missing := [name for name in names if name not in betas]:
+            raise ValueError(f"{owner}.values(betas={dict(betas)!r}) says nothing of group {missing[0]!r}.")
+        beta2 = [betas[name][1] for name in names if name is not None]
+    elif betas is not None:
+        beta2 = [betas[1]] * len(names)
+    curve = settings.curve(settings.with_total(run), names, own, beta2)
+    by_step = curve.schedule.clock == "step"
+    rows = [curve.values(t if by_step else t // steps_per_epoch) for t in range(total_steps)]
+    if isinstance(lr, Mapping):
+        return {name: [row[i] for row in rows] for i, name in enumerate(lr)}
+    return [row[0] for row in rows]
 
 
 def plot_steps(

@@ -14,15 +14,15 @@ from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from lightning_warmup import param_groups
-from lightning_warmup.checks import is_number
-from lightning_warmup.decays import Decay
+from lightning_warmup.adaptive import AdaptiveStart, adaptive_start
 from lightning_warmup.describe import describe
 from lightning_warmup.durations import Run
-from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler, unscheduled
+from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
-from lightning_warmup.preview import plot_steps
+from lightning_warmup.preview import plot_steps, values_of_steps
 from lightning_warmup.run_length import trainer_run
 from lightning_warmup.settings import Settings
+from lightning_warmup.starting_point import StartingPoint
 from lightning_warmup.step_counter import StepCounter
 from lightning_warmup.track import State, Track
 
@@ -75,6 +75,9 @@ class ScheduleCallback(Callback):
         self._first_step = 0
         self._total: int | None = None
         self._plateau: Plateau | None = None
+        self._adaptive: AdaptiveStart | None = None
+        self._adaptive_settled = False
+        self._start: StartingPoint | None = None
         self._handed_over = False
         self._warned_of_writer = False
         self._warned_of_nan = False
@@ -128,45 +131,7 @@ class ScheduleCallback(Callback):
         >>> [round(lr, 3) for lr in lrs]
         [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
         """
-        settings = self._settings
-        if isinstance(settings.decay, Decay) and settings.decay.measured:
-            raise ValueError(
-                f"{settings.decay!r} depends on the run itself: its values cannot be had without a Trainer."
-            )
-        for name, count in (
-            ("total_steps", total_steps),
-            ("steps_per_epoch", steps_per_epoch),
-            ("batch_size", 1 if batch_size is None else batch_size),
-        ):
-            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-                raise ValueError(f"{settings.owner}.values({name}={count!r}): expected an int ≥ 1.")
-        names: list[str | None] = list(lr) if isinstance(lr, Mapping) else [None]
-        own = list(lr.values()) if isinstance(lr, Mapping) else [lr]
-        for value in own:
-            if not is_number(value) or value < 0:
-                raise ValueError(f"{settings.owner}.values(lr={lr!r}): expected finite numbers ≥ 0.")
-        run = Run(
-            steps=total_steps,
-            epochs=math.ceil(total_steps / steps_per_epoch),
-            steps_per_epoch=steps_per_epoch,
-            batch_size=batch_size,
-            no_batch_size="give values(..., batch_size=...)",
-        )
-        beta2 = None
-        if isinstance(betas, Mapping):
-            if missing := [name for name in names if name not in betas]:
-                raise ValueError(
-                    f"{settings.owner}.values(betas={dict(betas)!r}) says nothing of group {missing[0]!r}."
-                )
-            beta2 = [betas[name][1] for name in names if name is not None]
-        elif betas is not None:
-            beta2 = [betas[1]] * len(names)
-        curve = settings.curve(settings.with_total(run), names, own, beta2)
-        by_step = curve.schedule.clock == "step"
-        rows = [curve.values(t if by_step else t // steps_per_epoch) for t in range(total_steps)]
-        if isinstance(lr, Mapping):
-            return {name: [row[i] for row in rows] for i, name in enumerate(lr)}
-        return [row[0] for row in rows]
+        return values_of_steps(self._settings, lr, total_steps, steps_per_epoch, betas, batch_size)
 
     def plot(
         self,
@@ -258,8 +223,23 @@ class ScheduleCallback(Callback):
             self._plateau = Plateau(self._settings.decay, self._loaded.get("plateau"))
         try:
             planned = self._settings.with_total(run)
+            self._adaptive = adaptive_start(self._settings, planned, self._loaded.get("adaptive"))
+            settings = self._settings
+            if self._adaptive is not None:
+                settings, self._adaptive_settled = self._adaptive.settings(), self._adaptive.settled
+            self._start = StartingPoint(
+                settings=settings,
+                run=planned,
+                resume=self._resume,
+                loaded=self._loaded.get("optimizers", {}),
+                resumed_step=self._resumed_step,
+                fresh=self._fresh,
+                module_scheduler=module_scheduler,
+                overrides=self._override_module_scheduler,
+                plateau=self._plateau,
+            )
             self._tracks = [
-                self._track(index, optimizer, planned, module_scheduler)
+                self._start.track(index, optimizer, self._key(optimizer))
                 for index, optimizer in self._optimizers(trainer)
             ]
         except ValueError as error:
@@ -272,65 +252,12 @@ class ScheduleCallback(Callback):
             module_scheduler.override(pl_module, self._tracks)
         elif module_scheduler is not None:
             module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer.current_epoch, again=True))
+        if self._adaptive is not None and not self._adaptive_settled:
+            self._adaptive.check(trainer, pl_module, self._tracks)
         self._watch_raw_steps()
         self._tell(trainer, run, planned)
         self._hand_over(trainer, trainer.current_epoch)
         self._write(trainer.current_epoch)
-
-    def _track(self, index: int, optimizer: Optimizer, run: Run, module_scheduler: ModuleScheduler | None) -> Track:
-        """Where this optimizer stands at the start of training, by its checkpoint if there is one."""
-        settings = self._settings
-        groups = optimizer.param_groups
-        names = [group.get("name") for group in groups]
-        composes = module_scheduler is not None and not self._override_module_scheduler
-        own = undamped = self._read(optimizer)
-        if self._parameter == "lr" and (self._override_module_scheduler or self._resumed_step):
-            own = unscheduled(groups, module_scheduler.schedulers if module_scheduler else [])
-        target, late, steps = None, 0, self._resumed_step
-
-        loaded = self._loaded.get("optimizers", {}).get(index)
-        if loaded is not None:
-            steps, late = loaded["steps"], loaded.get("late", 0)
-            undamped = loaded.get("undamped", undamped)
-            if self._resume == "checkpoint":
-                own, target = loaded["own"], loaded["target"]
-            else:
-                own = self._fresh[index][: len(groups) - late] + loaded["own"][len(groups) - late :]
-        known = len(groups) - late
-        beta2 = None
-        if all("betas" in group for group in groups):
-            beta2 = [float(group["betas"][1]) for group in groups[:known]]
-
-        if composes:
-            curve = settings.factor(run, names[:known], own[:known], beta2)
-        else:
-            curve = settings.curve(run, names[:known], own[:known], beta2)
-            if target is not None and target[:known] != curve.target:
-                rank_zero_warn(
-                    f"{settings.owner}({settings.target_name}={settings.target!r}) asks for {curve.target}, the"
-                    f" checkpoint was trained towards {target[:known]}, and the checkpoint wins. Give resume='config'"
-                    " to use the new one."
-                )
-                curve = settings.curve(run, names[:known], own[:known], beta2, target[:known])
-        if late:
-            curve = curve.extended(loaded["initial"][known:], loaded["target"][known:])
-        if self._plateau is not None:
-            curve = curve.decaying_by(self._plateau)
-        key = self._key(optimizer)
-        track = Track(index, optimizer, key, own, curve, steps, late, undamped if composes else None)
-        self._check_shared_tensors(track)
-        return track
-
-    def _check_shared_tensors(self, track: Track) -> None:
-        """One tensor in several groups can hold one value only."""
-        values: dict[int, list[float]] = {}
-        entries = param_groups.entries(track.optimizer.param_groups, track.key)
-        for entry, *ends in zip(entries, track.curve.initial, track.curve.target, strict=True):
-            if isinstance(entry, torch.Tensor) and values.setdefault(id(entry), ends) != ends:
-                raise MisconfigurationException(
-                    f"{self!r} asks for different values in param groups that share one {self._parameter!r} tensor."
-                    f" Give each group its own: {{'params': ..., {self._parameter!r}: torch.tensor(...)}}."
-                )
 
     def _optimizers(self, trainer: pl.Trainer) -> list[tuple[int, Optimizer]]:
         """The optimizers to act on, with their index; one without param groups has nothing to act on."""
@@ -475,6 +402,8 @@ class ScheduleCallback(Callback):
     ) -> None:
         # Again, because a run resumed in mid-epoch has no on_train_epoch_start.
         self._write(trainer.current_epoch)
+        if self._adaptive is not None and not self._adaptive_settled and self._adaptive.due(self._tracks[0].steps):
+            self._adaptive.see(trainer, batch, batch_idx)
 
     @override
     def on_before_optimizer_step(
@@ -482,9 +411,9 @@ class ScheduleCallback(Callback):
     ) -> None:
         for track in self._tracks:
             if track.optimizer is optimizer:
-                self._before_step(trainer, track)
+                self._before_step(trainer, pl_module, track)
 
-    def _before_step(self, trainer: pl.Trainer, track: Track) -> None:
+    def _before_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track) -> None:
         if not self._counter.begin(track, trainer):
             return
         self._write(trainer.current_epoch)
@@ -497,6 +426,21 @@ class ScheduleCallback(Callback):
                     f"Something else wrote {self._parameter!r} of the param group {name!r} before step"
                     f" {track.steps:,}: {self!r} wrote its own value over it, and will go on doing so."
                 )
+
+        if self._adaptive is not None and not self._adaptive_settled:
+            self._measure(self._adaptive, trainer, pl_module, track)
+
+    def _measure(
+        self, adaptive: AdaptiveStart, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track
+    ) -> None:
+        """Let a warmup that measures look at the step, and plan anew once all is known."""
+        if adaptive.due(track.steps):
+            adaptive.measure(trainer, pl_module, track, track.undamped or track.curve.target)
+        if adaptive.settled:
+            assert self._start is not None
+            track.curve = self._start.replanned(track, adaptive.settings())
+            self._adaptive_settled = True
+        self._write(trainer.current_epoch, again=True)
 
     @override
     def on_train_batch_end(
@@ -583,6 +527,8 @@ class ScheduleCallback(Callback):
             "first_step": self._first_step,
             "total": self._total,
         }
+        if self._adaptive is not None:
+            state["adaptive"] = self._adaptive.state()
         if self._plateau is not None:
             state["plateau"] = self._plateau.state()
         return state

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from lightning_warmup.beta2_warmups import Beta2Warmup
 from lightning_warmup.checks import is_number
+from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.decays import Decay, DecayName, Phase, decay_named
 from lightning_warmup.durations import Duration, Interval, Run, parse_duration
 from lightning_warmup.group_values import check_spec, initial_values, target_values
@@ -91,21 +92,24 @@ class Settings:
             raise ValueError(
                 f"{self.owner}(decay={self.decay!r}) is no decay: write 'cosine' or CosineDecay(final=0.1)."
             )
-        check_spec(self.owner, self.initial_name, self.initial, relative=True)
+        if isinstance(self.initial, MeasuredLearningRate):
+            self._check_measured_start()
+        else:
+            check_spec(self.owner, self.initial_name, self.initial, relative=True)
         if not isinstance(self.target, BatchSizeScaling):
             check_spec(self.owner, self.target_name, self.target, relative=False)
         self._check_phases()
-        if isinstance(self.warmup, Beta2Warmup):
+        if isinstance(self.warmup, Warmup) and self.warmup.counts_steps:
             for name, value in ((self.initial_name, self.initial), ("warmup_interval", self.warmup_interval)):
                 if value is not None:
                     raise ValueError(
-                        f"{self.owner}({name}={value!r}) with warmup={self.warmup!r}: a warmup from β2 starts and ends"
-                        f" where β2 says. Leave {name} out, or use another warmup."
+                        f"{self.owner}({name}={value!r}) with warmup={self.warmup!r}: that warmup starts where it sees"
+                        f" fit and counts optimizer steps. Leave {name} out, or use another warmup."
                     )
             if self.interval == "epoch":
                 raise ValueError(
-                    f"{self.owner}(interval='epoch') with warmup={self.warmup!r}: a warmup from β2 counts optimizer"
-                    " steps. Use interval='step' (a decay's durations may be in epochs), or another warmup."
+                    f"{self.owner}(interval='epoch') with warmup={self.warmup!r}: that warmup counts optimizer steps."
+                    " Use interval='step' (a decay's durations may be in epochs), or another warmup."
                 )
         if self.total != "auto":
             length = parse_duration(self.owner, "total", self.total)
@@ -120,6 +124,13 @@ class Settings:
         ):
             if value not in choices:
                 raise ValueError(f"{self.owner}({name}={value!r}): expected one of {', '.join(map(repr, choices))}.")
+
+    def _check_measured_start(self) -> None:
+        if not self.warms_up or not isinstance(self.warmup, int | float | str | LinearWarmup):
+            raise ValueError(
+                f"{self.owner}({self.initial_name}={self.initial!r}) is where a linear warmup starts, and"
+                f" warmup={self.warmup!r} is none: give a duration."
+            )
 
     def _check_phases(self) -> None:
         for name in ("hold", "decay_duration", "cooldown"):
@@ -143,19 +154,25 @@ class Settings:
 
     @property
     def warms_up(self) -> bool:
-        """Whether the warmup has a length."""
-        if isinstance(self.warmup, Beta2Warmup):
-            return True
-        return parse_duration(*self._warmup_call, self._warmup_shape.duration).amount > 0
+        """Whether there is a warmup."""
+        if isinstance(self.warmup, Warmup):
+            return self.warmup.counts_steps or parse_duration("", "duration", self.warmup.duration).amount > 0
+        return parse_duration(self.owner, "warmup", self.warmup).amount > 0
 
     @property
-    def _warmup_shape(self) -> Warmup:
-        return self.warmup if isinstance(self.warmup, Warmup) else LinearWarmup(self.warmup)
+    def measured(self) -> object | None:
+        """What depends on the run itself, if anything does."""
+        for part in (self.warmup, self.decay):
+            if isinstance(part, Warmup | Decay) and part.measured:
+                return part
+        return self.initial if isinstance(self.initial, MeasuredLearningRate) else None
 
-    @property
-    def _warmup_call(self) -> tuple[str, str]:
-        """Class and parameter in which the user wrote how long the warmup is."""
-        return (type(self.warmup).__name__, "duration") if isinstance(self.warmup, Warmup) else (self.owner, "warmup")
+    def warmup_length(self, run: Run) -> int:
+        """N, in intervals of the warmup."""
+        interval = self.warmup_interval or self.interval
+        if isinstance(self.warmup, Warmup):
+            return self.warmup.length(lambda owner, name, value: run.intervals(owner, name, value, interval))
+        return run.intervals(self.owner, "warmup", self.warmup, interval)
 
     def with_total(self, run: Run) -> Run:
         """The run with the length that the user gave, which wins over the Trainer's own.
@@ -260,7 +277,7 @@ class Settings:
         """Every duration resolved."""
         interval = self.interval
         warmup_interval = self.warmup_interval or interval
-        length = run.intervals(*self._warmup_call, self._warmup_shape.duration, warmup_interval)
+        length = self.warmup_length(run)
 
         # Where warmup and decay count different things, t counts steps, and the one in epochs moves once per epoch.
         warmup_stride = decay_stride = 1
@@ -312,7 +329,7 @@ class Settings:
 
             decay = decay.resolved(Phase(intervals, interval, phases["warmup"], start))
         return Schedule(
-            warmup=self._warmup_shape,
+            warmup=self.warmup if isinstance(self.warmup, Warmup) else LinearWarmup(self.warmup),
             warmup_length=length,
             # Where the other phases fill the run, nothing is left to decay.
             decay=decay if end > start else None,
@@ -325,12 +342,7 @@ class Settings:
 
     def _too_long(self, phases: Mapping[str, int], total: int) -> str:
         there = [name for name, length in phases.items() if length]
-        written = [
-            f"{self._warmup_call[1]}={self._warmup_shape.duration!r}"
-            if name == "warmup"
-            else f"{name}={getattr(self, name)!r}"
-            for name in there
-        ]
+        written = [f"{name}={getattr(self, name)!r}" for name in there]
         return (
             f"{self.owner}({', '.join(written)}): {' + '.join(f'{name} {phases[name]:,}' for name in there)} ="
             f" {sum(phases.values()):,} {self.interval}s is more than the {total:,} {self.interval}s of this run."
@@ -347,6 +359,8 @@ class Settings:
         sample = {round(warm * i / 64) for i in range(65)} | {round(last * i / 256) for i in range(257)}
         if schedule.decay is not None and schedule.decay.measured:
             sample = {t for t in sample if t < warm}
+        if schedule.warmup.measured:
+            sample = {t for t in sample if t >= warm}
         for t in sorted(sample):
             try:
                 values = curve.values(t)

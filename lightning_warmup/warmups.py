@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lightning_warmup.checks import positive
 from lightning_warmup.durations import Duration, parse_duration
@@ -24,11 +25,21 @@ class Warmup(ABC):
 
     duration: Duration
 
+    measured: ClassVar[bool] = False
+    """Whether the value depends on what the run itself does."""
+
+    counts_steps: ClassVar[bool] = False
+    """Whether the shape is a matter of single optimizer steps, and starts where it sees fit."""
+
     def __str__(self) -> str:
         return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(self).__name__.removesuffix("Warmup")).lower()
 
     def __post_init__(self) -> None:
         parse_duration(type(self).__name__, "duration", self.duration)
+
+    def length(self, intervals: Callable[[str, str, Duration], int]) -> int:
+        """Length of the warmup; ``intervals`` turns a duration into intervals, given class, parameter and duration."""
+        return intervals(type(self).__name__, "duration", self.duration)
 
     @abstractmethod
     def weight(self, u: float) -> float:

@@ -304,6 +304,17 @@ def test_growing_cycles_begin_on_their_step(period, multiplier, cycle):
         assert lrs[border - 1] < 1.0 or period == 1
 
 
+@pytest.mark.parametrize(
+    ("period", "multiplier", "border"),
+    [(43, 1.1, 43), (10, 1.1, 21), (30, 1.1, 63), (10, 1.2, 22), (100, 1.1, 331), (20, 1.5, 50), (8, 1.25, 18)],
+)
+def test_cycles_of_decimal_growth_begin_on_their_step(period, multiplier, border):
+    """Where a border falls on a whole step, rounding must not give that step to the cycle before: to the floor."""
+    decay = CosineRestartsDecay(period, multiplier)
+    lrs = LearningRateWarmup(0, decay).values(1.0, total_steps=border + 1, steps_per_epoch=1)
+    assert lrs[border] == pytest.approx(1.0)
+
+
 @settings(deadline=None)
 @given(every=st.integers(1, 20), gamma=st.floats(0.1, 1.0))
 def test_exponential_is_step_decay_at_every_step(every, gamma):

@@ -26,6 +26,7 @@ from test_resume import Killed, KillIn, SaveEveryBatch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
+    pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using 'interval'. 'epoch'"),
     # torch, of SequentialLR's own steps.
     pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step..`"),
     # torch, where a scaler skips the first step.

@@ -16,14 +16,6 @@ from lightning_warmup import LearningRateWarmup
 from lightning_warmup.monitors import CriticalLearningRateMonitor, LossSpikeMonitor
 
 
-@pytest.fixture(autouse=True)
-def warmup_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until LearningRateWarmup has this property."""
-    if not hasattr(LearningRateWarmup, "warmup_steps"):
-        length = property(lambda self: self._settings.warmup)
-        monkeypatch.setattr(LearningRateWarmup, "warmup_steps", length, raising=False)
-
-
 def trainer(*callbacks: Callback, **arguments: Any) -> pl.Trainer:
     quiet = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
     return pl.Trainer(**{"logger": False, "accelerator": "cpu", **quiet, **arguments}, callbacks=list(callbacks))

@@ -184,6 +184,18 @@ def test_a_total_where_epochs_count(total):
     assert values == pytest.approx(each(2, [1 / 3, 2 / 3, 1, 1 / 2, 0]), abs=1e-15)
 
 
+@pytest.mark.parametrize("total", [3, "9 steps", "18 samples"])
+def test_a_total_that_ends_within_an_epoch_has_all_of_it(total):
+    values = lrs(16, 0, "linear", interval="epoch", total=total, steps_per_epoch=4, batch_size=2)
+    assert values == pytest.approx(each(4, [1, 2 / 3, 1 / 3, 0]), abs=1e-15)
+
+
+def test_a_total_in_epochs_before_a_warmup_in_steps():
+    """Half of two epochs are four steps."""
+    values = lrs(16, "50%", "linear", interval="epoch", warmup_interval="step", total=2, steps_per_epoch=4)
+    assert values == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, *[1] * 4, *[0] * 8])
+
+
 def test_a_total_in_steps_before_a_staircase():
     """200 steps are two epochs, and half of them is one."""
     values = lrs(400, "50%", total="200 steps", warmup_interval="epoch", steps_per_epoch=100)

@@ -268,6 +268,12 @@ def test_a_function_that_makes_no_learning_rate(function, given, interval):
         callback.values(1.0, total_steps=100, steps_per_epoch=1)
 
 
+def test_a_short_warmup_of_a_long_run_is_looked_at_too():
+    warmup = FunctionWarmup(20, lambda u: -1.0 if u == 0.5 else u)
+    with refused("warmup=FunctionWarmup(duration=20", "gives -1.0 at step 10"):
+        warmed_up(warmup, 0.0, 1.0, steps=20_000)
+
+
 @pytest.mark.parametrize("name", ["cosine", "linear", "CosineWarmup"])
 def test_a_name_is_no_warmup(name):
     with refused(f"LearningRateWarmup(warmup={name!r})", "500 steps", "CosineWarmup('5%')"):

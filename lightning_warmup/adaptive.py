@@ -1,0 +1,214 @@
+"""Warmups that measure: they look at the run before a step, and change its curve."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
+
+from lightning_warmup.catapult import Catapult, PersistentCatapultWarmup
+from lightning_warmup.critical_lr import CriticalLearningRate, critical_learning_rate
+from lightning_warmup.critical_lr_probe import LiveBatch, check_supported, search, step_losses
+from lightning_warmup.durations import Duration, Run
+from lightning_warmup.settings import Settings
+from lightning_warmup.track import Track
+from lightning_warmup.trial_step import gradients_are_finite
+from lightning_warmup.warmups import Warmup
+
+
+class AdaptiveStart(ABC):
+    """Measures before a step, while it is due, and says what the settings are by what it knows.
+
+    Args:
+        settings: What the user configured.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._given = settings
+        self._live: LiveBatch | None = None
+
+    @abstractmethod
+    def due(self, t: int) -> bool:
+        """Whether there is something to measure before step t."""
+
+    @property
+    @abstractmethod
+    def settled(self) -> bool:
+        """Whether all is known: :meth:`settings` will not change any more."""
+
+    @abstractmethod
+    def settings(self) -> Settings:
+        """The settings by what has been measured so far."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What a resumed run need not measure again, in plain Python."""
+
+    @abstractmethod
+    def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track, rates: Sequence[float]) -> None:
+        """Measure before the step of ``track`` that is under way.
+
+        Args:
+            trainer: The Trainer.
+            pl_module: Its module.
+            track: The track.
+            rates: Learning rate of each group at the end of the warmup.
+        """
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule, tracks: Sequence[Track]) -> None:
+        """Raise MisconfigurationException if this run cannot be measured."""
+        for track in tracks:
+            check_supported(self._given.owner, trainer, pl_module, track.optimizer)
+
+    def see(self, trainer: pl.Trainer, batch: Any, batch_idx: int) -> None:
+        """Keep the batch of the step that is due."""
+        self._live = LiveBatch.capture(trainer, batch, batch_idx)
+
+
+@dataclass(frozen=True)
+class _CriticalRamp(Warmup):
+    """min(target, share · target + target · t / N): the way of a linear warmup of N, from further up."""
+
+    duration: Duration
+    full_length: int
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.full_length - int(self.duration):,} fewer from the critical learning rate"
+
+    def weight(self, u: float) -> float:
+        return min(1.0, self.share + round(u * int(self.duration)) / self.full_length)
+
+    def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
+        weight = self.weight(u)
+        return [high * weight for high in target]
+
+
+class CriticalStart(AdaptiveStart):
+    """Starts a linear warmup at a share of the critical learning rate, measured before the first step.
+
+    Args:
+        settings: What the user configured; ``settings.initial`` is a :class:`CriticalLearningRate`.
+        run: The run.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    _TRIES = 16
+    """Steps that a GradScaler may skip before the search is given up."""
+
+    def __init__(self, settings: Settings, run: Run, state: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        assert isinstance(settings.initial, CriticalLearningRate)
+        self._spec = settings.initial
+        self._length = settings.warmup_length(run)
+        self._share: float | None = None if state is None else state["share"]
+        self._tries = 0
+
+    def due(self, t: int) -> bool:
+        return self._share is None
+
+    @property
+    def settled(self) -> bool:
+        return self._share is not None
+
+    def state(self) -> dict[str, Any]:
+        return {"share": self._share}
+
+    def settings(self) -> Settings:
+        if self._share is None:
+            return replace(self._given, initial=None)
+        length = self._spec.shortened(self._length, self._share)
+        ramp = _CriticalRamp(length, self._length, self._share) if length else 0
+        return replace(self._given, warmup=ramp, initial=f"{self._share:%}" if length else None)
+
+    def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track, rates: Sequence[float]) -> None:
+        assert self._live is not None
+        result = search(
+            trainer,
+            pl_module,
+            track.optimizer,
+            self._live,
+            rates,
+            start=1 / self._length,
+            stop=1.0,
+            tolerance=self._spec.tolerance,
+            max_forwards=self._spec.max_forwards,
+        )
+        self._live = None
+        self._tries += 1
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        if result is None and scaled and self._tries < self._TRIES:
+            return  # the scaler skips this step, and finds its scale
+        adam_like = all("betas" in group for group in track.optimizer.param_groups)
+        self._share = self._spec.initial_share(result, warmup_length=self._length, adam_like=adam_like)
+        owner, length = self._given.owner, self._spec.shortened(self._length, self._share)
+        if result is None or self._spec.failed(result):
+            why = "gradients or loss are not finite" if result is None else f"the search ended in {result.status!r}"
+            rank_zero_warn(
+                f"{owner}(warmup_initial_lr={self._spec!r}): {why}, so the warmup starts at {self._share:.4g} of the"
+                " target. Look at the loss of the first batch, or give a number."
+            )
+        else:
+            relation = "≥ " if result.status == "above_stop" else ""
+            found = ", ".join(f"{result.lr * rate:.4g}" for rate in dict.fromkeys(rates))
+            rank_zero_info(
+                f"{owner}: critical learning rate {relation}{found} ({result.lr:.3g} of the target, {result.forwards}"
+                f" forwards); the warmup starts at {self._share:.3g} of the target and takes {length:,} instead of"
+                f" {self._length:,}."
+            )
+
+
+class CatapultStart(AdaptiveStart):
+    """Runs a :class:`PersistentCatapultWarmup`.
+
+    Args:
+        settings: What the user configured; ``settings.warmup`` is a :class:`PersistentCatapultWarmup`.
+        run: The run.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    def __init__(self, settings: Settings, run: Run, state: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        assert isinstance(settings.warmup, PersistentCatapultWarmup)
+        self._catapult = Catapult(settings.warmup, settings.warmup_length(run) // 2, state)
+
+    def due(self, t: int) -> bool:
+        self._catapult.settle(t)
+        return self._catapult.due(t)
+
+    @property
+    def settled(self) -> bool:
+        return self._catapult.length_taken is not None
+
+    def state(self) -> dict[str, Any]:
+        return self._catapult.state()
+
+    def settings(self) -> Settings:
+        taken = self._catapult.length_taken
+        return replace(self._given, warmup=self._catapult if taken is None else taken)
+
+    def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track, rates: Sequence[float]) -> None:
+        assert self._live is not None
+        live, self._live = self._live, None
+        if not gradients_are_finite(trainer, track.optimizer):
+            return
+        catapult = self._catapult
+        with step_losses(trainer, pl_module, track.optimizer, live, rates) as loss_at:
+            now = loss_at(0.0)
+            if not (now < float("inf") and catapult.lower(now)):
+                return
+            result = critical_learning_rate(lambda c: loss_at(c) if c else now, start=min(1.0, catapult.rate), stop=1.0)
+        catapult.update(track.steps, now, result)
+        if catapult.length_taken is not None:
+            rank_zero_info(f"{self._given.owner}: the catapult reached the target at step {track.steps:,}.")
+
+
+def adaptive_start(settings: Settings, run: Run, state: dict[str, Any] | None) -> AdaptiveStart | None:
+    """What measures for these settings, if they ask for it."""
+    if isinstance(settings.initial, CriticalLearningRate):
+        return CriticalStart(settings, run, state)
+    if isinstance(settings.warmup, PersistentCatapultWarmup):
+        return CatapultStart(settings, run, state)
+    return None

@@ -1,0 +1,196 @@
+"""A warmup that starts at the critical learning rate, in real runs."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from lightning_warmup import CosineWarmup, CriticalLearningRate, LearningRateWarmup, RAdamWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import count
+from test_amp import Overflows, scaled
+from test_resume import SaveEveryBatch
+
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+# The loss of Line is a quadratic with the Hessian H = 2 x xᵀ, x = (1, 1, 1); its gradient is along x, so η_c is
+# 2 gᵀD / DᵀHD = 2 / (2 · 3) = 1/3 for SGD.
+CRITICAL = 1 / 3
+
+
+def sgd(lr: float) -> Line:
+    return Line(lambda m: RecordingSGD(m.parameters(), lr=lr))
+
+
+def ramp(target: float, share: float, length: int, steps: int) -> list[float]:
+    return [min(target, share * target + target * t / length) for t in range(steps)]
+
+
+@pytest.mark.parametrize("safety", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize("target", [0.5, 1.0, 4.0])
+def test_the_warmup_is_shortened_and_the_decay_comes_earlier(safety: float, target: float) -> None:
+    spec = CriticalLearningRate(safety=safety, tolerance=1e-6, max_forwards=40)
+    module = sgd(target)
+    fit(LearningRateWarmup(13, "linear", warmup_initial_lr=spec), module, max_epochs=4)
+    share = safety * CRITICAL / target
+    short = math.ceil(13 * (1 - share))
+    used = module.used
+    assert used[:short] == pytest.approx(ramp(target, share, 13, short), rel=1e-4)
+    assert used[short:] == pytest.approx([target * (1 - (t - short) / (40 - short)) for t in range(short, 40)])
+
+
+def test_critical_is_half_of_it(messages: list[str]) -> None:
+    module = sgd(1.0)
+    fit(LearningRateWarmup(10, warmup_initial_lr="critical"), module, max_epochs=2)
+    assert module.used[0] == pytest.approx(0.5 * CRITICAL, rel=1 / 16)
+    assert any("critical learning rate 0.3" in line and "takes 9 instead of 10." in line for line in messages)
+
+
+def test_a_target_below_it_needs_no_warmup() -> None:
+    module = sgd(0.1)
+    fit(LearningRateWarmup(10, "linear", warmup_initial_lr=CriticalLearningRate(safety=1.0)), module, max_epochs=2)
+    assert module.used == pytest.approx([0.1 * (1 - t / 20) for t in range(20)])
+
+
+def test_one_multiplier_for_all_groups() -> None:
+    def configure(module: Line) -> RecordingSGD:
+        return RecordingSGD([{"params": [module.weight], "lr": 1.0}, {"params": [module.bias], "lr": 2.0}], lr=1.0)
+
+    module = Line(configure)
+    spec = CriticalLearningRate(safety=1.0, tolerance=1e-6, max_forwards=40)
+    fit(LearningRateWarmup(10, warmup_initial_lr=spec), module, max_epochs=2)
+    optimizer = module.trainer.optimizers[0]
+    # D = (g, g, 2g): gᵀD = 4g², DᵀHD = 2 (g + g + 2g)² = 32 g², c = 2 · 4 / 32.
+    assert optimizer.lrs(0)[0] == pytest.approx(0.25, rel=1e-4)
+    assert optimizer.lrs(1)[0] == pytest.approx(0.5, rel=1e-4)
+
+
+def test_resume_does_not_search_again(tmp_path: Path, messages: list[str]) -> None:
+    def warmup() -> LearningRateWarmup:
+        return LearningRateWarmup(10, "cosine", warmup_initial_lr="critical")
+
+    whole = fit([warmup(), SaveEveryBatch(tmp_path)], sgd(1.0), max_epochs=2)
+    for batch in range(1, 20):
+        count("resume points tried", 1)
+        messages.clear()
+        resumed = fit(warmup(), sgd(1.0), max_epochs=2, ckpt_path=tmp_path / f"{batch}.ckpt")
+        assert resumed.used == whole.used[batch:]
+        assert torch.equal(resumed.weight, whole.weight)
+        assert not [line for line in messages if "forwards" in line]
+        count("resume points exact", 1)
+
+
+class Noisy(Line):
+    """With dropout and BatchNorm."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda m: torch.optim.Adam(m.parameters(), lr=0.01))
+        torch.manual_seed(3)
+        self.net = torch.nn.Sequential(
+            torch.nn.Linear(2, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)
+        )
+
+    def loss(self, batch: Any) -> torch.Tensor:
+        return ((self.net(batch[0]) - 1) ** 2).mean()
+
+
+def test_a_search_with_the_outcome_known_changes_nothing() -> None:
+    """Bit for bit: the search itself leaves no trace."""
+    weights = []
+    for initial in (0.01 * 0.2, CriticalLearningRate(safety=1e-9, fallback=0.2, max_forwards=2)):
+        module = Noisy()
+        torch.manual_seed(5)
+        warmup = LearningRateWarmup(10, warmup_initial_lr=initial, total=10)
+        with pytest.warns() if isinstance(initial, CriticalLearningRate) else _nothing():
+            fit(warmup, module, max_steps=1)
+        weights.append([p.detach().clone() for p in [*module.parameters(), *module.buffers()]])
+    assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+def test_a_failed_search_falls_back_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"ended in 'exhausted', so the warmup starts at 0\.2 of the target"):
+        module = sgd(100.0)
+        spec = CriticalLearningRate(fallback=0.2, max_forwards=2, safety=1.0)
+        fit(LearningRateWarmup(1000, warmup_initial_lr=spec, total=2000), module, max_steps=2, max_epochs=-1)
+    assert module.used[0] == pytest.approx(20.0)
+
+
+def test_adam_keeps_half_of_its_warmup() -> None:
+    module = Line(lambda m: torch.optim.Adam(m.parameters(), lr=1e-6))
+    seen: list[float] = []
+    module.on_before_optimizer_step = lambda o: seen.append(o.param_groups[0]["lr"])  # type: ignore[method-assign]
+    fit(LearningRateWarmup(10, warmup_initial_lr=CriticalLearningRate(safety=1.0)), module, max_epochs=1)
+    # Any rate is safe for so small a target, and still the first half is kept.
+    assert seen == pytest.approx([1e-6 * min(1.0, 0.5 + t / 10) for t in range(10)])
+
+
+def test_steps_that_a_scaler_skips_are_waited_for() -> None:
+    module = Overflows()
+    module.configure = lambda m: RecordingSGD(m.parameters(), lr=1.0)
+    spec = CriticalLearningRate(safety=1.0, tolerance=1e-4, max_forwards=40)
+    fit(LearningRateWarmup(10, warmup_initial_lr=spec), module, max_epochs=1, plugins=[scaled()])
+    assert module.used[0] == pytest.approx(CRITICAL, rel=0.02)
+
+
+def test_before_the_modules_own_scheduler() -> None:
+    def configure(module: Line) -> Any:
+        optimizer = RecordingSGD(module.parameters(), lr=1.0)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    spec = CriticalLearningRate(safety=1.0, tolerance=1e-6, max_forwards=40)
+    module = Line(configure)
+    fit(LearningRateWarmup(10, warmup_initial_lr=spec), module, max_epochs=1)
+    expected = [0.9**t * min(1.0, CRITICAL + t / 10) for t in range(10)]
+    assert module.used == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"warmup": 0}, r"warmup_initial_lr=CriticalLearningRate\(.*warmup=0 is none"),
+        ({"warmup": CosineWarmup(5)}, r"is where a linear warmup starts.*CosineWarmup"),
+        ({"warmup": RAdamWarmup()}, r"is where a linear warmup starts"),
+    ],
+)
+def test_it_needs_a_linear_warmup(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LearningRateWarmup(**settings, warmup_initial_lr="critical")
+
+
+def test_accumulation_is_refused() -> None:
+    with pytest.raises(MisconfigurationException, match="accumulate_grad_batches=2.*warmup_initial_lr=<number>"):
+        fit(LearningRateWarmup(5, warmup_initial_lr="critical"), max_epochs=1, accumulate_grad_batches=2)
+
+
+def test_values_cannot_tell() -> None:
+    with pytest.raises(ValueError, match=r"CriticalLearningRate\(safety=0.5.*depends on the run itself"):
+        LearningRateWarmup(5, warmup_initial_lr="critical").values(0.1, total_steps=9, steps_per_epoch=9)
+
+
+def test_two_ranks_agree(tmp_path: Path) -> None:
+    from test_processes import Tell, told
+
+    class Uneven(Line):
+        def __init__(self) -> None:
+            super().__init__(lambda m: torch.optim.SGD(m.parameters(), lr=1.0))
+
+        def loss(self, batch: Any) -> torch.Tensor:
+            return super().loss(batch) * (1 + self.global_rank)
+
+    warmup = LearningRateWarmup(4, warmup_initial_lr=CriticalLearningRate(safety=1.0, tolerance=1e-6, max_forwards=40))
+    ours = trainer(warmup, Tell(tmp_path), strategy="ddp_fork", devices=2, max_epochs=1)
+    ours.fit(Uneven(), loader(8))
+    first, second = told(tmp_path)
+    assert first == second
+    # The mean loss is 1.5 × as steep.
+    assert first["used"][0] == pytest.approx(CRITICAL / 1.5, rel=1e-4)
