@@ -36,13 +36,6 @@ class Phase:
     warmup: int
     start: int
 
-    def at_least_one(self, owner: str, name: str, value: Duration) -> int:
-        """Intervals of a duration that may not be 0."""
-        whole = self.intervals(owner, name, value)
-        if whole == 0:
-            raise ValueError(f"{owner}({name}={value!r}): expected a duration > 0.")
-        return whole
-
 
 class Decay(ABC):
     """A factor of the target over the intervals since the decay began.
@@ -118,7 +111,7 @@ class LinearDecay(Decay):
         non_negative("LinearDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
-        return _towards(self.final, 1 - tau / length)
+        return self.final + (1 - self.final) * (1 - tau / length)
 
 
 @dataclass(frozen=True)
@@ -148,7 +141,7 @@ class CosineDecay(Decay):
         non_negative("CosineDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
-        return _towards(self.final, 0.5 * (1 + math.cos(math.pi * tau / length)))
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * tau / length))
 
 
 @dataclass(frozen=True)
@@ -178,7 +171,7 @@ class PolynomialDecay(Decay):
         non_negative("PolynomialDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
-        return _towards(self.final, math.pow(1 - tau / length, self.power))
+        return self.final + (1 - self.final) * math.pow(1 - tau / length, self.power)
 
 
 @dataclass(frozen=True)
@@ -207,7 +200,7 @@ class OneMinusSqrtDecay(Decay):
         non_negative("OneMinusSqrtDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
-        return _towards(self.final, 1 - math.sqrt(tau / length))
+        return self.final + (1 - self.final) * (1 - math.sqrt(tau / length))
 
 
 @dataclass(frozen=True)
@@ -239,7 +232,7 @@ class ExponentialDecay(Decay):
         return math.pow(self.gamma, tau / cast(int, self.every))
 
     def resolved(self, phase: Phase) -> "ExponentialDecay":
-        return replace(self, every=phase.at_least_one("ExponentialDecay", "every", self.every))
+        return replace(self, every=phase.intervals("ExponentialDecay", "every", self.every))
 
 
 @dataclass(frozen=True)
@@ -275,7 +268,7 @@ class StepDecay(Decay):
         return max(self.final, math.pow(self.gamma, tau // cast(int, self.every)))
 
     def resolved(self, phase: Phase) -> "StepDecay":
-        return replace(self, every=phase.at_least_one("StepDecay", "every", self.every))
+        return replace(self, every=phase.intervals("StepDecay", "every", self.every))
 
 
 @dataclass(frozen=True)
@@ -368,7 +361,7 @@ class InverseSqrtDecay(Decay):
     def resolved(self, phase: Phase) -> "InverseSqrtDecay":
         if self.timescale is None:
             return replace(self, timescale=phase.warmup or 1)
-        return replace(self, timescale=phase.at_least_one("InverseSqrtDecay", "timescale", self.timescale))
+        return replace(self, timescale=phase.intervals("InverseSqrtDecay", "timescale", self.timescale))
 
 
 @dataclass(frozen=True)
@@ -431,10 +424,12 @@ class CosineRestartsDecay(Decay):
         return cycle, self._start(cycle)
 
     def _start(self, cycle: int) -> float:
-        return cast(int, self.period) * (self.multiplier**cycle - 1) / (self.multiplier - 1)
+        start = cast(int, self.period) * (self.multiplier**cycle - 1) / (self.multiplier - 1)
+        # A border on a whole interval is that interval, not the float a rounding error before or after it.
+        return round(start) if math.isclose(start, round(start), rel_tol=1e-9) else start
 
     def resolved(self, phase: Phase) -> "CosineRestartsDecay":
-        return replace(self, period=phase.at_least_one("CosineRestartsDecay", "period", self.period))
+        return replace(self, period=phase.intervals("CosineRestartsDecay", "period", self.period))
 
 
 @dataclass(frozen=True)
@@ -484,11 +479,6 @@ def decay_named(name: str) -> Decay:
     if name not in shapes:
         raise ValueError(f"decay={name!r} is no decay: write one of {', '.join(map(repr, shapes))}, or a Decay object.")
     return shapes[name]()
-
-
-def _towards(final: float, left: float) -> float:
-    """From 1 to ``final`` as ``left`` goes from 1 to 0, exact at both ends (``final + (1 - final) * left`` is not)."""
-    return left + final * (1 - left)
 
 
 def _words(decay: Decay) -> str:

@@ -139,6 +139,8 @@ class ScheduleCallback(Callback):
         *,
         total_steps: int,
         steps_per_epoch: int,
+        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+        batch_size: int | None = None,
         ax: "Axes | None" = None,
     ) -> "tuple[Figure, Axes]":
         """Plot :meth:`values` over the optimizer steps.
@@ -147,6 +149,8 @@ class ScheduleCallback(Callback):
             lr: As in :meth:`values`.
             total_steps: As in :meth:`values`.
             steps_per_epoch: As in :meth:`values`.
+            betas: As in :meth:`values`.
+            batch_size: As in :meth:`values`.
             ax: Axes to draw on; None makes a new figure.
 
         Returns:
@@ -161,7 +165,7 @@ class ScheduleCallback(Callback):
         >>> axes.get_xlabel(), axes.get_ylabel()
         ('optimizer step', 'lr')
         """
-        values = self.values(lr, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+        values = values_of_steps(self._settings, lr, total_steps, steps_per_epoch, betas, batch_size)
         lines = values if isinstance(lr, Mapping) else {None: values}
         return plot_steps(lines, self._parameter, ax)
 

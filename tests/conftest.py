@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
 from summary import figures
 
 os.environ["MPLBACKEND"] = "Agg"

@@ -7,11 +7,11 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import resume_point
 from torch.amp import GradScaler
 
 from lightning_warmup import LearningRateWarmup
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import count
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -60,12 +60,12 @@ def test_and_that_survives_resume(ours_first: bool, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"max_epochs": 2}
     whole = fit(callbacks if ours_first else callbacks[::-1], Overflows(), plugins=[scaled()], **settings)
     for batch in range(1, 20):
-        path = tmp_path / f"{batch}.ckpt"
-        again = LearningRateWarmup(6, "cosine")
-        resumed = fit(again, Overflows(), ckpt_path=path, plugins=[scaled()], **settings)
-        assert resumed.used == whole.used[len(whole.used) - len(resumed.used) :]
-        assert torch.equal(whole.weight, resumed.weight)
-        count("resume points", 1)
+        with resume_point():
+            path = tmp_path / f"{batch}.ckpt"
+            again = LearningRateWarmup(6, "cosine")
+            resumed = fit(again, Overflows(), ckpt_path=path, plugins=[scaled()], **settings)
+            assert resumed.used == whole.used[len(whole.used) - len(resumed.used) :]
+            assert torch.equal(whole.weight, resumed.weight)
 
 
 class NoLoss(Overflows):

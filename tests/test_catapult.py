@@ -1,23 +1,24 @@
 """Persistent catapult warmup, in real runs."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from runs import Line, RecordingSGD, fit, loader, trainer
+from test_resume import SaveEveryBatch
 
 from lightning_warmup import LearningRateWarmup, PersistentCatapultWarmup
 from lightning_warmup.catapult import Catapult
 from lightning_warmup.critical_lr import CriticalLearningRateResult
-from runs import Line, RecordingSGD, fit, loader, trainer
-from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
 
 class Valley(Line):
-    """A product of two weights, the smallest net that stabilises itself: where a step is too long, its curvature falls."""
+    """A product of two weights, the smallest net that stabilises itself: too long a step lowers its curvature."""
 
     def __init__(self, lr: float = 3.0) -> None:
         super().__init__(lambda m: RecordingSGD(m.parameters(), lr=lr))
@@ -65,7 +66,7 @@ def test_it_gets_there_and_then_decays(messages: list[str]) -> None:
     assert taken is not None
     assert 1 <= taken < 20
     assert all(lr < 3.0 for lr in used[:taken])
-    assert all(b <= 2 * a * (1 + 1e-9) for a, b in zip(used[: taken - 1], used[1:taken], strict=True))
+    assert all(b <= 2 * a * (1 + 1e-9) for a, b in itertools.pairwise(used[:taken]))
     assert used[taken:] == pytest.approx([3.0 * (1 - (t - taken) / (60 - taken)) for t in range(taken, 60)])
     assert any(f"the catapult reached the target at step {taken}" in line for line in messages)
 

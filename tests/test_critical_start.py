@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-
-from lightning_warmup import CosineWarmup, CriticalLearningRate, LearningRateWarmup, RAdamWarmup
 from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import count
+from summary import resume_point
 from test_amp import Overflows, scaled
 from test_resume import SaveEveryBatch
+
+from lightning_warmup import CosineWarmup, CriticalLearningRate, LearningRateWarmup, RAdamWarmup
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -74,13 +74,12 @@ def test_resume_does_not_search_again(tmp_path: Path, messages: list[str]) -> No
 
     whole = fit([warmup(), SaveEveryBatch(tmp_path)], sgd(1.0), max_epochs=2)
     for batch in range(1, 20):
-        count("resume points tried", 1)
-        messages.clear()
-        resumed = fit(warmup(), sgd(1.0), max_epochs=2, ckpt_path=tmp_path / f"{batch}.ckpt")
-        assert resumed.used == whole.used[batch:]
-        assert torch.equal(resumed.weight, whole.weight)
-        assert not [line for line in messages if "forwards" in line]
-        count("resume points exact", 1)
+        with resume_point():
+            messages.clear()
+            resumed = fit(warmup(), sgd(1.0), max_epochs=2, ckpt_path=tmp_path / f"{batch}.ckpt")
+            assert resumed.used == whole.used[batch:]
+            assert torch.equal(resumed.weight, whole.weight)
+            assert not [line for line in messages if "forwards" in line]
 
 
 class Noisy(Line):

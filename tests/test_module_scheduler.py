@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from runs import Line, RecordingSGD, fit, trainer
+from summary import count, resume_point
+from test_amp import Overflows, scaled
+from test_resume import Killed, KillIn, SaveEveryBatch
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lightning_warmup import (
@@ -19,10 +23,6 @@ from lightning_warmup import (
     PolynomialWarmup,
     Warmup,
 )
-from runs import Line, RecordingSGD, fit, trainer
-from summary import count
-from test_amp import Overflows, scaled
-from test_resume import Killed, KillIn, SaveEveryBatch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
@@ -181,12 +181,11 @@ def test_resume_from_any_batch(name: str, interval: str, ours_first: bool, tmp_p
     callbacks = [LearningRateWarmup(9), SaveEveryBatch(tmp_path)]
     whole = fit(callbacks if ours_first else callbacks[::-1], Line(configure), max_epochs=5, batches=4)
     for batch in range(1, 20):
-        path = tmp_path / f"{batch}.ckpt"
-        count("resume points tried", 1)
-        resumed = fit(LearningRateWarmup(9), Line(configure), max_epochs=5, batches=4, ckpt_path=path)
-        assert resumed.trainer.optimizers[0].used == whole.trainer.optimizers[0].used[batch:]
-        assert torch.equal(resumed.weight, whole.weight)
-        count("resume points exact", 1)
+        with resume_point():
+            path = tmp_path / f"{batch}.ckpt"
+            resumed = fit(LearningRateWarmup(9), Line(configure), max_epochs=5, batches=4, ckpt_path=path)
+            assert resumed.trainer.optimizers[0].used == whole.trainer.optimizers[0].used[batch:]
+            assert torch.equal(resumed.weight, whole.weight)
 
 
 def test_a_checkpoint_without_the_callback(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from runs import Line, fit, loader, trainer
+from test_resume import SaveEveryBatch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_warmup import LearningRateWarmup, ReduceOnPlateauDecay
-from runs import Line, fit, loader, trainer
-from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -119,7 +119,9 @@ def test_nan_is_no_improvement_and_said() -> None:
 def test_a_reduction_is_said(messages: list[str]) -> None:
     run(LearningRateWarmup(2, ReduceOnPlateauDecay("val_loss", factor=0.5, patience=1)))
     assert "LearningRateWarmup: val_loss has stopped improving, factor 0.5 from now on." in messages
-    assert "LearningRateWarmup: lr 0.03333 → 0.1 over 2 steps, reduced on plateaus of val_loss from step 2 on" in messages
+    assert (
+        "LearningRateWarmup: lr 0.03333 → 0.1 over 2 steps, reduced on plateaus of val_loss from step 2 on" in messages
+    )
 
 
 @pytest.mark.filterwarnings("ignore:It is recommended to use `self.log")

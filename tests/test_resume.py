@@ -7,10 +7,10 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import resume_point
 
 from lightning_warmup import LearningRateWarmup
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import count
 
 # The loader of these tests gives equal batches, so that starting it again changes nothing.
 pytestmark = [
@@ -80,10 +80,10 @@ def test_after_every_batch(interval: str, accumulation: int, ours_first: bool, t
     total = -(-BATCHES // accumulation) * EPOCHS
     assert whole.used == warmup(interval).values(0.1, total_steps=total, steps_per_epoch=total // EPOCHS)
     for batch in range(1, EPOCHS * BATCHES):
-        resumed = fit(warmup(interval), Line(momentum), ckpt_path=tmp_path / f"{batch}.ckpt", **settings)
-        # Gradients accumulated before a checkpoint between two steps are lost: that is Lightning's, and not exact.
-        check_tail(whole, resumed, weights=batch % BATCHES % accumulation == 0)
-        count("resume points", 1)
+        with resume_point():
+            resumed = fit(warmup(interval), Line(momentum), ckpt_path=tmp_path / f"{batch}.ckpt", **settings)
+            # Gradients accumulated before a checkpoint between two steps are lost: that is Lightning's, and not exact.
+            check_tail(whole, resumed, weights=batch % BATCHES % accumulation == 0)
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
@@ -95,22 +95,22 @@ def test_after_an_exception(hook: str, interval: str, ours_first: bool, tmp_path
     settings = {"max_epochs": EPOCHS, "batches": BATCHES}
     whole = fit(warmup(interval), Line(momentum), **settings)
     for time in (1, 2, 7, 8, 15, 16, 30, 59, 60):
-        callbacks = [warmup(interval), KillIn(hook, time)]
-        broken = Line(momentum)
-        callbacks = [*(callbacks if ours_first else callbacks[::-1]), OnExceptionCheckpoint(tmp_path)]
-        with pytest.raises(Killed):
-            fit(callbacks, broken, **settings, enable_checkpointing=True, default_root_dir=tmp_path)
-        ckpt_path = tmp_path / "on_exception.ckpt"
-        resumed = fit(warmup(interval), Line(momentum), ckpt_path=ckpt_path, **settings)
-        ckpt_path.unlink()
-        if hook == "on_train_batch_end":
-            # Lightning resumes such a batch as done or not, depending on its own counters: every step is one of ours.
-            assert set(resumed.used) <= set(whole.used)
-            taken = len(broken.used)
-            assert resumed.used[:1] == whole.used[taken : taken + 1]
-        elif time > 1 or hook != "on_train_batch_start":
-            check_tail(whole, resumed)
-        count("resume points", 1)
+        with resume_point():
+            callbacks = [warmup(interval), KillIn(hook, time)]
+            broken = Line(momentum)
+            callbacks = [*(callbacks if ours_first else callbacks[::-1]), OnExceptionCheckpoint(tmp_path)]
+            with pytest.raises(Killed):
+                fit(callbacks, broken, **settings, enable_checkpointing=True, default_root_dir=tmp_path)
+            ckpt_path = tmp_path / "on_exception.ckpt"
+            resumed = fit(warmup(interval), Line(momentum), ckpt_path=ckpt_path, **settings)
+            ckpt_path.unlink()
+            if hook == "on_train_batch_end":
+                # Lightning resumes such a batch as done or not, by its own counters: every step is one of ours.
+                assert set(resumed.used) <= set(whole.used)
+                taken = len(broken.used)
+                assert resumed.used[:1] == whole.used[taken : taken + 1]
+            elif time > 1 or hook != "on_train_batch_start":
+                check_tail(whole, resumed)
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
@@ -121,9 +121,9 @@ def test_from_model_checkpoints(interval: str, tmp_path: Path) -> None:
     paths = sorted(tmp_path.glob("*.ckpt"))
     assert len(paths) == EPOCHS
     for path in paths[:-1]:
-        again = ModelCheckpoint(tmp_path, filename="again-{epoch}", save_top_k=-1)
-        check_tail(whole, fit([warmup(interval), again], Line(momentum), ckpt_path=path, **settings))
-        count("resume points", 1)
+        with resume_point():
+            again = ModelCheckpoint(tmp_path, filename="again-{epoch}", save_top_k=-1)
+            check_tail(whole, fit([warmup(interval), again], Line(momentum), ckpt_path=path, **settings))
 
 
 def saved(tmp_path: Path, *callbacks: pl.Callback, after: int = 20, lr: float = 0.1) -> Path:
