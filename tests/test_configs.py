@@ -3,8 +3,10 @@
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
 # Step → learning rate, in runs cut to 4 steps an epoch: 40 steps, or 72 of goyal_step_decay.
@@ -61,3 +63,18 @@ def test_print_config_round_trips(
         (tmp_path / "printed.yaml").write_text(printed[-1])
     assert printed[0] == printed[1]
     assert "lr_warmup:\n  warmup:" in printed[0]
+
+
+def test_one_cycle_takes_the_momentum_down_and_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    momentum: list[float] = []
+    step = torch.optim.SGD.step
+
+    def recorded(self: torch.optim.SGD, closure: Any = None) -> Any:
+        momentum.append(self.param_groups[0]["momentum"])
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", recorded)
+    monkeypatch.chdir(tmp_path)
+    (config,) = (path for path in CONFIGS if path.stem == "one_cycle")
+    digits(monkeypatch, "fit", "--config", str(config), *QUICKLY)
+    assert [momentum[t] for t in (0, 6, 12, 26)] == pytest.approx([0.95, 0.9, 0.85, 0.9])
