@@ -5,10 +5,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.optim import Optimizer
 
 from lightning_warmup import param_groups
 from lightning_warmup.param_groups import ParamGroup
+from lightning_warmup.settings import Settings
 from lightning_warmup.track import Track
 
 
@@ -34,6 +36,35 @@ class ModuleScheduler:
 
     def __str__(self) -> str:
         return ", ".join(type(scheduler).__name__ for scheduler in self.schedulers)
+
+    def check_composes(self, settings: Settings, *, automatic: bool) -> None:
+        """Check that a warmup by these settings can be a factor on what the schedulers give.
+
+        Args:
+            settings: What the user configured.
+            automatic: Whether the module uses automatic optimization.
+
+        Raises:
+            MisconfigurationException: If it cannot, with the way out.
+        """
+        call = f"{settings.owner}(warmup={settings.warmup!r}, decay={settings.decay!r})"
+        if settings.decay is not None:
+            raise MisconfigurationException(
+                f"{call} and the module's own {self} would both decay the learning rate. Give decay=None for a warmup"
+                " before the module's scheduler, override_module_scheduler=True to run it without effect, or return"
+                " only the optimizer from configure_optimizers."
+            )
+        if settings.target is not None:
+            raise MisconfigurationException(
+                f"{settings.owner}(target_lr={settings.target!r}): with decay=None the module's own {self} says where"
+                " the warmup leads. Leave target_lr out, or give override_module_scheduler=True and a decay."
+            )
+        if not automatic:
+            raise MisconfigurationException(
+                f"{call} cannot be put before the module's own {self} in manual optimization, where the module steps"
+                " its scheduler itself. Give override_module_scheduler=True and a decay (TorchDecay takes any torch"
+                " scheduler), and do not step it."
+            )
 
     def compose(self, pl_module: pl.LightningModule, tracks: Sequence[Track], rewrite: Callable[[], None]) -> None:
         """From now on, every track's ``undamped`` is what the schedulers alone would have its groups at.

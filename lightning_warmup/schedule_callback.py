@@ -15,8 +15,7 @@ from typing_extensions import override
 
 from lightning_warmup import param_groups
 from lightning_warmup.adaptive import AdaptiveStart, adaptive_start
-from lightning_warmup.describe import describe
-from lightning_warmup.durations import Run
+from lightning_warmup.announce import announce
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
 from lightning_warmup.preview import plot_steps, values_of_steps
@@ -211,7 +210,12 @@ class ScheduleCallback(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._settings.idle:
             return
-        module_scheduler = self._find_module_scheduler(trainer, pl_module)
+        optimizers = self._optimizers(trainer)
+        module_scheduler = None
+        if self._parameter == "lr":
+            module_scheduler = find_module_scheduler(trainer, [optimizer for _, optimizer in optimizers])
+        if module_scheduler is not None and not self._override_module_scheduler:
+            module_scheduler.check_composes(self._settings, automatic=pl_module.automatic_optimization)
         # A second fit on one Trainer goes on counting where we begin anew.
         resumed = self._resumed_step > 0
         self._first_epoch = self._loaded.get("first_epoch", 0 if resumed else trainer.current_epoch)
@@ -242,14 +246,12 @@ class ScheduleCallback(Callback):
                 overrides=self._override_module_scheduler,
                 plateau=self._plateau,
             )
-            self._tracks = [
-                self._start.track(index, optimizer, self._key(optimizer))
-                for index, optimizer in self._optimizers(trainer)
-            ]
+            self._tracks = [self._start.track(i, optimizer, self._key(optimizer)) for i, optimizer in optimizers]
         except ValueError as error:
             if not trainer.fast_dev_run:  # type: ignore[attr-defined]
                 raise
             rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
+            self._adaptive = None
             return
         self._module_scheduler = module_scheduler
         if module_scheduler is not None and self._override_module_scheduler:
@@ -259,7 +261,17 @@ class ScheduleCallback(Callback):
         if self._adaptive is not None and not self._adaptive_settled:
             self._adaptive.check(trainer, pl_module, self._tracks)
         self._watch_raw_steps()
-        self._tell(trainer, run, planned)
+        self._total = planned.total(self._settings.interval)
+        announce(
+            self._settings,
+            self._parameter,
+            self._tracks,
+            trainer_run=run,
+            planned=planned,
+            checkpoint_total=self._loaded.get("total"),
+            module_scheduler=module_scheduler,
+            max_time=any(isinstance(callback, Timer) for callback in _callbacks(trainer)),
+        )
         self._hand_over(trainer, trainer.current_epoch)
         self._write(trainer.current_epoch)
 
@@ -283,33 +295,6 @@ class ScheduleCallback(Callback):
     def _read(self, optimizer: Optimizer) -> list[float]:
         return param_groups.read(optimizer.param_groups, self._key(optimizer))
 
-    def _find_module_scheduler(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> ModuleScheduler | None:
-        """The module's own schedulers, if they would set what we set; refused where that cannot go well."""
-        if self._parameter != "lr":
-            return None
-        found = find_module_scheduler(trainer, [optimizer for _, optimizer in self._optimizers(trainer)])
-        if found is None or self._override_module_scheduler:
-            return found
-        settings = self._settings
-        if settings.decay is not None:
-            raise MisconfigurationException(
-                f"{self!r} and the module's own {found} would both decay the learning rate. Give decay=None for a"
-                " warmup before the module's scheduler, override_module_scheduler=True to run it without effect, or"
-                " return only the optimizer from configure_optimizers."
-            )
-        if settings.target is not None:
-            raise MisconfigurationException(
-                f"{settings.owner}(target_lr={settings.target!r}): with decay=None the module's own {found} says where"
-                " the warmup leads. Leave target_lr out, or give override_module_scheduler=True and a decay."
-            )
-        if not pl_module.automatic_optimization:
-            raise MisconfigurationException(
-                f"{self!r} cannot be put before the module's own {found} in manual optimization, where the module steps"
-                " its scheduler itself. Give override_module_scheduler=True and a decay (TorchDecay takes any torch"
-                " scheduler), and do not step it."
-            )
-        return found
-
     def _watch_raw_steps(self) -> None:
         """Notice optimizers that are stepped behind Lightning's back: their steps cannot be counted."""
 
@@ -324,39 +309,6 @@ class ScheduleCallback(Callback):
                 )
 
         self._step_hooks = [track.optimizer.register_step_post_hook(stepped) for track in self._tracks]
-
-    def _tell(self, trainer: pl.Trainer, run: Run, planned: Run) -> None:
-        """Say once what will happen."""
-        owner, interval = self._settings.owner, self._settings.interval
-        if not self._tracks:
-            rank_zero_warn(f"{self!r} has nothing to act on: configure_optimizers returned no param groups.")
-        for track in self._tracks:
-            line = describe(track.curve, track.names, self._parameter)
-            if track.undamped is not None:
-                line = f"{line}, times what the module's {self._module_scheduler} gives"
-            elif self._module_scheduler is not None:
-                line = f"{line}; the module's {self._module_scheduler} is without effect"
-            at = f" (continuing at step {track.steps:,})" if track.steps else ""
-            rank_zero_info(f"{owner}: {line}{at}")
-            self._warn_of_long_beta2(track, planned.steps)
-        self._total = ours = planned.total(interval)
-        theirs, before = run.total(interval), self._loaded.get("total")
-        if ours is not None and theirs is not None and ours != theirs:
-            rank_zero_info(f"{owner}: planned over total={ours:,} {interval}s, while the Trainer runs for {theirs:,}.")
-        if before is not None and before != ours:
-            now = "an unknown number of" if ours is None else f"{ours:,}"
-            rank_zero_info(f"{owner}: re-planned over {now} {interval}s; the checkpoint's curve had {before:,}.")
-        ends = any(t.curve.schedule.decay is not None and t.curve.schedule.decay_end < math.inf for t in self._tracks)
-        if ends and any(isinstance(callback, Timer) for callback in _callbacks(trainer)):
-            rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {ours} {interval}s.")
-
-    def _warn_of_long_beta2(self, track: Track, steps: int | None) -> None:
-        period = max((2 / (1 - beta2) for beta2 in track.curve.beta2), default=0.0)
-        if steps is not None and period > steps / 10:
-            rank_zero_warn(
-                f"{self!r}: with β2={max(track.curve.beta2):.4g} the warmup takes about {period:,.0f} steps,"
-                f" {period / steps:.0%} of the {steps:,} of this run. Lower β2, or give a warmup with a length."
-            )
 
     # --- every step ------------------------------------------------------------------------------------------------
 

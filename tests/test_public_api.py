@@ -31,6 +31,7 @@ ORDER = [
     "run_length",
     "track",
     "module_scheduler",
+    "announce",
     "starting_point",
     "step_counter",
     "snapshot",
