@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow lint check picture
+.PHONY: demo test slow lint check picture pictures
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -23,6 +23,9 @@ check: lint test
 picture: demo ## renew the picture of the README
 	mkdir -p docs/images
 	cp "$$(ls -t runs/digits/*/lr_and_loss.png | head -n 1)" docs/images/demo.png
+
+pictures: .venv/ready ## renew those of docs/
+	$(BIN)/python docs/make_pictures.py
 
 # The stamp is written last: an interrupted installation is taken up again, and so is one whose pins have changed.
 .venv/ready: pyproject.toml constraints.txt

@@ -52,5 +52,5 @@ def plot_run(folder: Path, title: str) -> Path:
         axes.set_xlim(left=0)
         axes.spines[["top", "right"]].set_visible(False)
     picture = folder / "lr_and_loss.png"
-    figure.savefig(picture, dpi=150)
+    figure.savefig(picture, dpi=110)
     return picture

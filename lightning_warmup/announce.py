@@ -39,7 +39,7 @@ def announce(
     if not tracks:
         rank_zero_warn(f"{owner} has nothing to act on: configure_optimizers returned no param groups.")
     for track in tracks:
-        line = describe(track.curve, track.names, parameter)
+        line = describe(track.curve, track.names, parameter if track.undamped is None else "factor")
         if track.undamped is not None:
             line = f"{line}, times what the module's {module_scheduler} gives"
         elif module_scheduler is not None:

@@ -44,8 +44,8 @@ class Beta2Warmup(Warmup):
 class UntunedLinearWarmup(Beta2Warmup):
     r"""Linear over :math:`2 / (1 - \beta_2)` steps: :math:`\min(1, t (1 - \beta_2) / 2)`.
 
-    Ma & Yarats 2019 (arXiv 1910.04209). The length is cut to whole steps, as the PyPI package ``pytorch_warmup`` does:
-    2,000 steps at β2 = 0.999, and 100 at 0.98 is 99 in floating point.
+    Ma & Yarats 2019 (arXiv 1910.04209). The length is cut to whole steps in floating point, as the PyPI package
+    ``pytorch_warmup`` does: 1,999 at β2 = 0.999.
 
     Raises:
         ValueError: At fit start, for an optimizer without β2; with ``warmup_initial_lr`` or ``interval="epoch"``.

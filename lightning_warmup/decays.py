@@ -100,8 +100,8 @@ class LinearDecay(Decay):
         ValueError: If ``final`` is out of range.
 
     >>> from lightning_warmup import LearningRateWarmup
-    >>> LearningRateWarmup(0, LinearDecay(final=0.2)).values(1.0, total_steps=4, steps_per_epoch=4)
-    [1.0, 0.8, 0.6, 0.4]
+    >>> LearningRateWarmup(0, LinearDecay(final=0.5)).values(1.0, total_steps=4, steps_per_epoch=4)
+    [1.0, 0.875, 0.75, 0.625]
     """
 
     final: float = 0.0
@@ -463,7 +463,7 @@ class FunctionDecay(Decay):
         return float(self.function(tau / length))
 
 
-def decay_named(name: str) -> Decay:
+def decay_named(name: str, owner: str = "LearningRateWarmup") -> Decay:
     """The decay that a short name stands for, with its defaults.
 
     >>> decay_named("cosine")
@@ -477,7 +477,10 @@ def decay_named(name: str) -> Decay:
         "one_minus_sqrt": OneMinusSqrtDecay,
     }
     if name not in shapes:
-        raise ValueError(f"decay={name!r} is no decay: write one of {', '.join(map(repr, shapes))}, or a Decay object.")
+        choices = ", ".join(map(repr, shapes))
+        raise ValueError(
+            f"{owner}(decay={name!r}) is no decay: write one of {choices}, or a shape such as CosineDecay()."
+        )
     return shapes[name]()
 
 

@@ -41,13 +41,13 @@ def trainer_run(
     accumulation = next((c for c in callbacks if isinstance(c, GradientAccumulationScheduler)), None)
     batch_size, no_batch_size = _global_batch_size(trainer)
     if batches == math.inf:
-        sized = "the train dataloader has no length"
+        sized = "the train dataloader has no length" if epochs is not None else "the Trainer has no limit"
         return Run(
             steps=max_steps,
             epochs=epochs if max_steps is None else None,
             batch_size=batch_size if accumulation is None else None,
-            no_total=f"{sized} or max_epochs no limit; give total=..., for example total=10000",
-            no_steps_per_epoch=f"{sized}; give it in steps, for example '500 steps'",
+            no_total=f"{sized}; give total=..., for example total=10000",
+            no_steps_per_epoch="the train dataloader has no length; give it in steps, for example '500 steps'",
             no_batch_size=no_batch_size,
         )
     if accumulation is not None and accumulation.going_to_accumulate_grad_batches():

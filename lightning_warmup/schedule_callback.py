@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, StochasticWeightAveraging, Timer
+from lightning.pytorch.callbacks import BaseFinetuning, Callback, StochasticWeightAveraging, Timer
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -92,7 +92,8 @@ class ScheduleCallback(Callback):
 
     def __repr__(self) -> str:
         settings = self._settings
-        parts = [f"warmup={settings.warmup!r}", f"decay={settings.decay!r}"]
+        parts = [] if self._parameter == "lr" else [f"parameter={self._parameter!r}"]
+        parts += [f"warmup={settings.warmup!r}", f"decay={settings.decay!r}"]
         if self._optimizer is not None:
             parts.append(f"optimizer={self._optimizer}")
         return f"{settings.owner}({', '.join(parts)})"
@@ -211,6 +212,7 @@ class ScheduleCallback(Callback):
         if self._settings.idle:
             return
         optimizers = self._optimizers(trainer)
+        self._check_finetuning(trainer)
         module_scheduler = None
         if self._parameter == "lr":
             module_scheduler = find_module_scheduler(trainer, [optimizer for _, optimizer in optimizers])
@@ -294,6 +296,15 @@ class ScheduleCallback(Callback):
 
     def _read(self, optimizer: Optimizer) -> list[float]:
         return param_groups.read(optimizer.param_groups, self._key(optimizer))
+
+    def _check_finetuning(self, trainer: pl.Trainer) -> None:
+        """A fine-tuning callback that resumes before us has replaced the values that the config gave the groups."""
+        before = _callbacks(trainer)[: _callbacks(trainer).index(self)]
+        if self._resume == "config" and self._loaded and any(isinstance(c, BaseFinetuning) for c in before):
+            raise MisconfigurationException(
+                f"{self._settings.owner}(resume='config') comes after a fine-tuning callback, which has put the"
+                " checkpoint's values in the place of the config's. Put it before that in callbacks."
+            )
 
     def _watch_raw_steps(self) -> None:
         """Notice optimizers that are stepped behind Lightning's back: their steps cannot be counted."""

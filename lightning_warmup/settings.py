@@ -87,7 +87,7 @@ class Settings:
         if not isinstance(self.warmup, Warmup):
             parse_duration(self.owner, "warmup", self.warmup, also=", or a shape with a duration: CosineWarmup('5%')")
         if isinstance(self.decay, str):
-            decay_named(self.decay)
+            decay_named(self.decay, self.owner)
         elif self.decay is not None and not isinstance(self.decay, Decay):
             raise ValueError(
                 f"{self.owner}(decay={self.decay!r}) is no decay: write 'cosine' or CosineDecay(final=0.1)."

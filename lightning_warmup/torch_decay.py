@@ -51,6 +51,14 @@ class TorchDecay(Decay):
         if self.unit not in ("step", "epoch"):
             raise ValueError(f"TorchDecay(unit={self.unit!r}): expected 'step' or 'epoch'.")
 
+    def __repr__(self) -> str:
+        # What LightningCLI makes of a class_path has a repr that nobody can read.
+        try:
+            name = type(self.scheduler(SGD([torch.zeros(1)], momentum=0.9))).__name__
+        except Exception:  # made for other param groups: a repr must not fail for that
+            name = repr(self.scheduler)
+        return f"TorchDecay({name}, unit={self.unit!r})"
+
     def factor_at(self, tau: float, length: float) -> float:
         return self.values(tau, length, [1.0])[0]
 

@@ -119,8 +119,6 @@ def test_python_and_yaml_of_a_table_say_the_same(path: Path, tmp_path: Path) -> 
         warms = text.startswith("warmup:")
         expected = LearningRateWarmup(argument) if warms else LearningRateWarmup(decay=argument)
         callback, *_ = instantiated(f"lr_warmup: {{{text}}}", tmp_path)
-        if text == "warmup: 20":
-            expected = LearningRateWarmup(20)
         assert settings_of(callback) == settings_of(expected), python
 
 
@@ -162,11 +160,38 @@ def test_every_public_name_is_told_of(name: str) -> None:
     assert any(re.search(rf"\b{name}\b", path.read_text(encoding="utf-8")) for path in PAGES)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=named)
+def test_every_recipe_is_told_of(path: Path) -> None:
+    assert any(f"configs/{path.name})" in page.read_text(encoding="utf-8") for page in PAGES)
+
+
 def test_the_tests_that_are_named_are_there() -> None:
     there = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
     for path in PAGES:
         for name in re.findall(r"`(test_\w+)(?:\.py)?`", path.read_text(encoding="utf-8")):
             assert (ROOT / "tests" / f"{name}.py").exists() or f"def {name}(" in there, f"{path.name}: {name}"
+
+
+def test_what_to_write_in_place_of_others() -> None:
+    numbers = {
+        "N": 20,
+        "T": 100,
+        "lr": 0.3,
+        "eta_min": 0.01,
+        "min": 0.1,
+        "max": 0.3,
+        "max_lr": 0.3,
+        "c": 4,
+        "n": 8,
+        "m": 2,
+    }
+    numbers |= {"lr_end": 1e-7, "power": 2, "s": 50, "w0": 0.01, "r": 0.01, "W": 3, "C": 2, "f": 0.5, "min_lr": 0.03}
+    namespace = {**NAMES, **numbers, "lr_updates": [4, 8], "after": functools.partial(lr_scheduler.StepLR, step_size=9)}
+    rows = cells(ROOT / "docs" / "migrating.md", "write")
+    for (python,) in rows:
+        callback = eval(python, namespace)
+        assert len(callback.values(0.3, total_steps=120, steps_per_epoch=10, betas=(0.9, 0.98))) == 120
+    assert len(rows) > 15
 
 
 # --- migrating.md: the two whose formulas no other test has; 20 epochs of warmup and 100 in all ---

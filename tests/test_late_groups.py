@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from runs import Line, RecordingSGD, fit
 
 from lightning_warmup import LearningRateWarmup
@@ -103,3 +104,18 @@ def test_a_group_that_comes_when_the_first_stands_at_zero() -> None:
     with pytest.warns(UserWarning, match="came after"):
         module = fit([LearningRateWarmup(2, "linear", total=10), AddAtTheEnd()], Line(), max_epochs=2)
     assert lrs(module, 1) == [0.0] * 10
+
+
+@pytest.mark.filterwarnings("ignore:.*came after training began")
+def test_the_config_wins_only_before_a_fine_tuning_callback(tmp_path: Path) -> None:
+    fit([LearningRateWarmup(15), Unfreeze(), SaveEveryBatch(tmp_path)], WithBackbone(), max_epochs=2)
+
+    def resume(*callbacks: pl.Callback) -> Line:
+        module = WithBackbone()
+        module.configure = lambda m: RecordingSGD([p for p in m.parameters() if p.requires_grad], lr=0.7)
+        return fit(list(callbacks), module, max_epochs=2, ckpt_path=tmp_path / "3.ckpt")
+
+    ours = LearningRateWarmup(15, resume="config")
+    assert lrs(resume(ours, Unfreeze()), 0) == ours.values(0.7, total_steps=20, steps_per_epoch=10)[3:]
+    with pytest.raises(MisconfigurationException, match=r"resume='config'\) comes after a fine-tuning callback"):
+        resume(Unfreeze(), LearningRateWarmup(15, resume="config"))
