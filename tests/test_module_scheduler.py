@@ -1,14 +1,16 @@
 """A warmup before the module's own scheduler: warmup factor × what that scheduler alone would give, at every step."""
 
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit, trainer
+from runs import Line, RecordingSGD, fit, loader, trainer
 from summary import count, resume_point
 from test_amp import Overflows, scaled
 from test_resume import Killed, KillIn, SaveEveryBatch
@@ -146,8 +148,6 @@ def plateau(o: torch.optim.Optimizer) -> Any:
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 def test_reduce_on_plateau(interval: str) -> None:
-    from runs import loader
-
     frequency = 4 if interval == "step" else 1
     configure = configured(plateau, interval=interval, frequency=frequency, monitor="val_loss")
     callback = LearningRateWarmup(20)
@@ -232,8 +232,6 @@ def test_a_second_fit_is_clean() -> None:
     ours = trainer(callback, max_epochs=2)
     used = []
     for fits in (1, 2):
-        from runs import loader
-
         ours.fit_loop.max_epochs = 2 * fits
         module = Line(configure)
         ours.fit(module, loader(10))
@@ -309,3 +307,37 @@ def test_override_resumes(tmp_path: Path) -> None:
 def test_the_line_says_what_is_composed(messages: list[str]) -> None:
     fit(LearningRateWarmup(4), Line(configured(SCHEDULERS["StepLR"])), max_epochs=2)
     assert any("times what the module's StepLR gives" in line for line in messages)
+
+
+def test_a_scheduler_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--lr_scheduler`` beside our key: LightningCLI steps it once per epoch."""
+    from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+    class Plain(Line):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[float] = []
+
+        def on_before_optimizer_step(self, optimizer: Any) -> None:
+            self.seen.append(optimizer.param_groups[0]["lr"])
+
+        def train_dataloader(self) -> Any:
+            return loader(4)
+
+    # LightningCLI writes configure_optimizers where the module has none of its own.
+    Plain.configure_optimizers = LightningModule.configure_optimizers  # type: ignore[method-assign]
+
+    class CLI(LightningCLI):
+        def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+            parser.add_lightning_class_args(LearningRateWarmup, "lr_warmup")
+
+    arguments = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=StepLR", "--lr_scheduler.step_size=2"]
+    quiet = ["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"]
+    arguments += [f"--trainer.{name}=false" for name in quiet]
+    arguments += ["--trainer.max_epochs=6", "--trainer.accelerator=cpu", "--lr_warmup.warmup=5"]
+    monkeypatch.setattr(sys, "argv", ["train.py", "fit", *arguments])
+    cli = CLI(Plain, save_config_callback=None)
+    factors = [value / 0.1 for value in LearningRateWarmup(5).values(0.1, total_steps=24, steps_per_epoch=4)]
+    alone = [0.1 * 0.1 ** (step // 4 // 2) for step in range(24)]
+    expected = [lr * factor for lr, factor in zip(alone, factors, strict=True)]
+    assert cli.model.seen == pytest.approx(expected, rel=1e-12)
