@@ -11,22 +11,28 @@ from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
 # Step → learning rate, in runs cut to 4 steps an epoch: 40 steps, or 72 of goyal_step_decay.
 EXPECTED = {
+    # Step 0 is logged before the search is made: it used 0.025. Half of the target is half of the warmup.
+    "critical_start": {0: 0.01, 1: 0.0375, 2: 0.05, 21: 0.025, 39: 0.025 * (1 + math.cos(math.pi * 37 / 38))},
     "fine_tuning": {
         "backbone": {0: 0, 3: 0, 4: 0.01, 22: 0.005},
         "head": {0: 0.01, 3: 0.01, 4: 0.1, 22: 0.05},
     },
+    "gi_adam": {0: 0.01 / 3, 1: 0.02 / 3, 2: 0.01, 21: 0.005},
     "goyal_step_decay": {0: 0.025, 2: 0.0625, 4: 0.1, 23: 0.1, 24: 0.01, 47: 0.01, 48: 0.001, 63: 0.001, 64: 0.0001},
     "lr_warmup_key": {0: 0.1 / 3, 3: 0.1 / 3, 4: 0.2 / 3, 8: 0.1, 11: 0.1, 24: 0.0525, 27: 0.0525},
     "noam": {0: 0.01 / 3, 2: 0.01, 8: 0.005, 32: 0.0025},
     "one_cycle": {0: 0.004, 6: 0.052, 12: 0.1, 26: 0.0500002},
     "supergradients": {0: 0.025, 3: 0.025, 4: 0.05, 8: 0.075, 12: 0.1, 24: 0.0505, 36: 0.001, 39: 0.001},
     "trainer_callbacks": {0: 0.1 / 3, 2: 0.1, 21: 0.055},
+    "untuned_adam": {0: 0.00035441924, 5: 0.00047874411, 20: 0.00089311358, 39: 6.0345949e-05},
     "warmup_cosine": {0: 0.02, 2: 0.06, 4: 0.1, 22: 0.05, 39: 0.05 * (1 + math.cos(math.pi * 35 / 36))},
     "warmup_linear": {0: 0.001, 4: 0.005, 22: 0.0025, 39: 0.005 / 36},
     "warmup_stable_decay": {0: 0.001, 2: 0.003, 32: 0.003, 34: 0.0015},
 }
 
 
+# Cut so short, untuned_adam's run has no room for its warmup.
+@pytest.mark.filterwarnings("ignore:.*the warmup takes about 40 steps")
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_trains_as_its_comment_says(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

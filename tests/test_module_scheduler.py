@@ -336,7 +336,7 @@ def test_a_scheduler_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> N
     arguments += [f"--trainer.{name}=false" for name in quiet]
     arguments += ["--trainer.max_epochs=6", "--trainer.accelerator=cpu", "--lr_warmup.warmup=5"]
     monkeypatch.setattr(sys, "argv", ["train.py", "fit", *arguments])
-    cli = CLI(Plain, save_config_callback=None)
+    cli = CLI(Plain, save_config_callback=None, seed_everything_default=1)
     factors = [value / 0.1 for value in LearningRateWarmup(5).values(0.1, total_steps=24, steps_per_epoch=4)]
     alone = [0.1 * 0.1 ** (step // 4 // 2) for step in range(24)]
     expected = [lr * factor for lr, factor in zip(alone, factors, strict=True)]
