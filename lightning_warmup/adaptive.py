@@ -96,7 +96,7 @@ class CriticalStart(AdaptiveStart):
     """
 
     _TRIES = 16
-    """Steps that a GradScaler may skip before the search is given up."""
+    """Steps without finite gradients or loss before the search is given up."""
 
     def __init__(self, settings: Settings, run: Run, state: dict[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -138,9 +138,8 @@ class CriticalStart(AdaptiveStart):
         )
         self._live = None
         self._tries += 1
-        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
-        if result is None and scaled and self._tries < self._TRIES:
-            return  # the scaler skips this step, and finds its scale
+        if result is None and self._tries < self._TRIES:
+            return  # a GradScaler skips this step and finds its scale, or training_step had no loss: the next may do
         adam_like = all("betas" in group for group in track.optimizer.param_groups)
         self._share = self._spec.initial_share(result, warmup_length=self._length, adam_like=adam_like)
         owner, length = self._given.owner, self._spec.shortened(self._length, self._share)

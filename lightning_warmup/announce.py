@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
+from lightning_warmup.decays import Decay
 from lightning_warmup.describe import describe
 from lightning_warmup.durations import Run
 from lightning_warmup.module_scheduler import ModuleScheduler
@@ -44,6 +45,8 @@ def announce(
             line = f"{line}, times what the module's {module_scheduler} gives"
         elif module_scheduler is not None:
             line = f"{line}; the module's {module_scheduler} is without effect"
+        if settings.measured is not None and not isinstance(settings.measured, Decay):
+            line = f"{line}; provisional, what follows is measured"
         at = f" (continuing at step {track.steps:,})" if track.steps else ""
         rank_zero_info(f"{owner}: {line}{at}")
         _warn_of_a_long_warmup(settings, track, planned.steps)
@@ -62,7 +65,7 @@ def announce(
 def _warn_of_a_long_warmup(settings: Settings, track: Track, steps: int | None) -> None:
     """Of a warmup whose length nobody chose."""
     period = max((2 / (1 - beta2) for beta2 in track.curve.beta2), default=0.0)
-    if steps is not None and period > steps / 10:
+    if steps is not None and period > steps / 10 * (1 + 1e-9):
         rank_zero_warn(
             f"{settings.owner}(warmup={settings.warmup!r}): with β2={max(track.curve.beta2):.4g} the warmup takes about"
             f" {period:,.0f} steps, {period / steps:.0%} of the {steps:,} of this run. Lower β2, or give a warmup with"

@@ -108,14 +108,21 @@ class LearningRateWarmup(ScheduleCallback):
 
     @property
     def warmup_steps(self) -> int | None:
-        """Optimizer steps that the warmup of the current or last ``fit`` takes; None before there was one.
+        """Optimizer steps that the warmup of the current or last ``fit`` takes.
 
-        Of an interval in epochs it is None too: nobody but the Trainer's loop knows how many steps an epoch takes.
+        None before there was one, and where an epoch has no known number of steps. Of a warmup from β2 it is
+        2 / (1 − β2); of one that measures, what is known of it so far.
         """
-        if not self._tracks:
+        if not self._tracks or self._start is None:
             return None
-        schedule = self._tracks[0].curve.schedule
-        return schedule.warmup_length * schedule.warmup_stride if schedule.clock == "step" else None
+        curve = self._tracks[0].curve
+        if curve.beta2:
+            return round(max(2 / (1 - beta2) for beta2 in curve.beta2))
+        length = curve.schedule.warmup_length * curve.schedule.warmup_stride
+        if curve.schedule.clock == "step":
+            return length
+        per_epoch = self._start.run.steps_per_epoch
+        return None if per_epoch is None else length * per_epoch
 
 
 class HyperparameterWarmup(ScheduleCallback):
@@ -192,6 +199,8 @@ class HyperparameterWarmup(ScheduleCallback):
             interval=interval,
             warmup_interval=warmup_interval,
         )
+        if isinstance(initial_value, MeasuredLearningRate):
+            raise ValueError(f"HyperparameterWarmup(initial_value={initial_value!r}): that is one of learning rates.")
         if isinstance(warmup, Warmup) and warmup.counts_steps:
             raise ValueError(f"HyperparameterWarmup(warmup={warmup!r}): that warmup is one of learning rates.")
         if settings.warms_up and initial_value is None:

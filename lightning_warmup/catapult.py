@@ -19,9 +19,10 @@ class PersistentCatapultWarmup(Warmup):
 
     .. math:: \eta \leftarrow \min(\eta_c(\theta_t),\ \mathrm{max\_growth} \cdot \eta)
 
-    so the rate may fall, too. It costs one forward pass per step and about ten per estimate. The decay begins when the
-    target is reached. If that has not happened after ``max_steps``, the rest of the way is linear, over as many steps
-    again.
+    so the rate may fall, too; the first estimate has nothing to grow from and is taken as it is. It costs one forward
+    pass per step and about ten per estimate. The decay begins when the target is reached. If that has not happened
+    after ``max_steps``, the rest of the way is linear, over as many steps again: the run must have room for twice
+    ``max_steps``.
 
     Where it works, measured on scikit-learn's digits: SGD with MSE, and Adam with LayerNorm. Where it diverges: plain
     SGD or Adam with cross-entropy on a net without normalisation (15 of 15 runs); growth capped and a fallback are
@@ -88,6 +89,9 @@ class Catapult(Warmup):
 
     def __str__(self) -> str:
         return "persistent catapult"
+
+    def __repr__(self) -> str:
+        return repr(self._spec)
 
     def length(self, intervals: Callable[[str, str, Duration], int]) -> int:
         return 2 * self.max_steps

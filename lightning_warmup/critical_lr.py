@@ -110,6 +110,8 @@ def critical_learning_rate(
         if forwards == max_forwards:
             return CriticalLearningRateResult(low, forwards, "exhausted")
         middle = (low + high) / 2
+        if middle in (low, high):  # as narrow as floats are
+            break
         if rises(middle):
             high = middle
         else:

@@ -189,7 +189,15 @@ def _loss(trainer: pl.Trainer, pl_module: pl.LightningModule, live: LiveBatch) -
     # As Lightning does it: with two arguments, whatever their names, the second is the index.
     if is_param_in_hook_signature(pl_module.training_step, "batch_idx", min_args=2):
         arguments.append(live.batch_idx)
-    output = trainer.strategy.training_step(*arguments)
+    try:
+        output = trainer.strategy.training_step(*arguments)
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        raise MisconfigurationException(
+            "A critical learning rate is measured without gradients, and this training_step takes some of its own (a"
+            " gradient penalty, say). Put `with torch.enable_grad():` around that, or give warmup_initial_lr=<number>."
+        ) from error
     loss = output["loss"] if isinstance(output, Mapping) else output
     if loss is None:
         return math.nan  # training_step skipped this batch

@@ -65,6 +65,9 @@ class Decay(ABC):
         factor = self.factor_at(tau, length)
         return [high * factor for high in target]
 
+    def check(self, length: float, target: Sequence[float]) -> None:  # noqa: B027  # most are known to be right
+        """Raise ValueError if this shape, resolved, cannot run for ``length``."""
+
     def resolved(self, phase: Phase) -> "Decay":
         """This shape with its own durations as whole intervals of the run."""
         return self

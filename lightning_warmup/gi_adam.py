@@ -7,9 +7,11 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
+from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Adam, AdamW, Optimizer
 from typing_extensions import override
 
+from lightning_warmup.callbacks import LearningRateWarmup
 from lightning_warmup.trial_step import gradients_are_finite, trial_step
 
 
@@ -54,11 +56,26 @@ class GradientInitializedAdam(Callback):
                     " callback out."
                 )
 
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        for callback in callbacks[: callbacks.index(self)]:
+            if isinstance(callback, LearningRateWarmup) and callback.measures:
+                raise MisconfigurationException(
+                    "GradientInitializedAdam() comes after a LearningRateWarmup that measures, and would measure plain"
+                    " Adam's step. Put GradientInitializedAdam() before it in callbacks."
+                )
+
     @override
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        if optimizer.state or not gradients_are_finite(trainer, optimizer):
+        if optimizer.state:
+            return
+        if not gradients_are_finite(trainer, optimizer):
+            if getattr(trainer.precision_plugin, "scaler", None) is None:
+                rank_zero_warn(
+                    f"GradientInitializedAdam(): the gradients of step {trainer.global_step:,} are not finite, so Adam"
+                    " starts as it is. Look at the loss of the first batch."
+                )
             return
         with _moments_only(optimizer):
             trial_step(trainer, pl_module, optimizer)

@@ -36,6 +36,7 @@ def _check_value(call: str, value: object, relative: bool) -> None:
     number = _as_number(value)
     if number is None or number < 0:
         forms = "a finite number ≥ 0" + (", '4%' of the target" if relative else "")
+        forms += ", 'critical'" if call.startswith("LearningRateWarmup(warmup_initial_lr") else ""
         raise ValueError(f"{call}: {value!r} is no value. Expected {forms}, or a mapping from group name to one.")
 
 

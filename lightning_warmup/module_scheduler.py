@@ -6,7 +6,9 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from lightning_warmup import param_groups
 from lightning_warmup.param_groups import ParamGroup
@@ -111,23 +113,21 @@ class ModuleScheduler:
 
         self._wrap(pl_module, before, after)
 
+    def warn_of_replaced_base(self, owner: str, tracks: Sequence[Track]) -> None:
+        """Two torch schedulers replace the optimizer's own lr when they are made, and nothing tells what it was."""
+        if any(isinstance(scheduler, OneCycleLR | CyclicLR) for scheduler in self.schedulers):
+            rank_zero_warn(
+                f"{owner}(override_module_scheduler=True): the module's {self} has replaced the optimizer's own lr (and"
+                f" momentum, if it cycles that), and {tracks[0].own[0]:.4g} is taken for it. Give target_lr=... (and"
+                " HyperparameterWarmup('momentum', target_value=...))."
+            )
+
     def _wrap(self, pl_module: pl.LightningModule, before: Callable[[], None], after: Callable[[], None]) -> None:
         self._pl_module = pl_module
         self._own_hook = vars(pl_module).get("lr_scheduler_step")
-        original = pl_module.lr_scheduler_step
-        ours = set(map(id, self.schedulers))
-
-        def lr_scheduler_step(scheduler: Any, metric: Any) -> None:
-            if id(scheduler) not in ours:
-                original(scheduler, metric)
-                return
-            before()
-            try:
-                original(scheduler, metric)
-            finally:
-                after()
-
-        pl_module.lr_scheduler_step = lr_scheduler_step  # type: ignore[method-assign]
+        pl_module.lr_scheduler_step = _Around(  # type: ignore[method-assign]
+            pl_module.lr_scheduler_step, self.schedulers, before, after
+        )
 
     def remove(self) -> None:
         """Give the module its own hook back."""
@@ -137,6 +137,32 @@ class ModuleScheduler:
             else:
                 self._pl_module.lr_scheduler_step = self._own_hook  # type: ignore[method-assign]
             self._pl_module = None
+
+
+class _Around:
+    """A module's ``lr_scheduler_step`` with something before and after it; a copy of it is the bare hook again."""
+
+    def __init__(
+        self, hook: Any, schedulers: Sequence[Any], before: Callable[[], None], after: Callable[[], None]
+    ) -> None:
+        self._hook = hook
+        self._schedulers = set(map(id, schedulers))
+        self._before = before
+        self._after = after
+
+    def __call__(self, scheduler: Any, metric: Any) -> None:
+        if id(scheduler) not in self._schedulers:
+            self._hook(scheduler, metric)
+            return
+        self._before()
+        try:
+            self._hook(scheduler, metric)
+        finally:
+            self._after()
+
+    def __reduce__(self) -> Any:
+        # Pickled or copied with its module in mid-run.
+        return getattr, (self._hook.__self__, self._hook.__name__)
 
 
 def find_module_scheduler(trainer: pl.Trainer, optimizers: Sequence[Optimizer]) -> ModuleScheduler | None:

@@ -110,27 +110,26 @@ class LossSpikeMonitor(Callback):
 
     def _tell(self, trainer: pl.Trainer, ratio: float) -> None:
         """Say once what to change."""
-        warmup = self._warmup_steps(trainer)
+        warms_up, warmup = self._warmup(trainer)
         if self._told or (warmup and self._step >= warmup + max(warmup, self.window)):
             return
         self._told = True
         rose = f"loss rose {ratio:.1f}×" if math.isfinite(ratio) else "loss was not finite"
+        advice = "lengthen it, lower target_lr, or try warmup_initial_lr='critical'"
         if not warmup:
-            rank_zero_warn(
-                f"{rose} at step {self._step:,} without a warmup: add LearningRateWarmup(...) or lower the lr."
-            )
+            missing = "without a warmup: add LearningRateWarmup(...) or lower the lr"
+            rank_zero_warn(f"{rose} at step {self._step:,} {f'beside a warmup: {advice}' if warms_up else missing}.")
             return
         where = f"at step {self._step:,} of a" if self._step < warmup else f"at step {self._step:,}, after a"
-        rank_zero_warn(
-            f"{rose} {where} {warmup:,}-step warmup: lengthen it, lower target_lr, or try warmup_initial_lr='critical'"
-        )
+        rank_zero_warn(f"{rose} {where} {warmup:,}-step warmup: {advice}")
 
     @staticmethod
-    def _warmup_steps(trainer: pl.Trainer) -> int | None:
+    def _warmup(trainer: pl.Trainer) -> tuple[bool, int | None]:
+        """Whether there is a warmup, and its length in steps if that is known."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, LearningRateWarmup):
-                return callback.warmup_steps
-        return None
+                return callback.warms_up, callback.warmup_steps
+        return False, None
 
     @property
     @override

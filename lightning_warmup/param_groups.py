@@ -49,6 +49,10 @@ def read(groups: Sequence[ParamGroup], key: str) -> list[float]:
 
 def write(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
     """Set the value of each group. A tensor is filled in place: it keeps its type, its device and its identity."""
+    if all(type(group[key]) is float for group in groups):
+        for group, value in zip(groups, values, strict=True):
+            group[key] = value
+        return
     for group, entry, value in zip(groups, entries(groups, key), values, strict=True):
         if isinstance(entry, torch.Tensor):
             entry.fill_(value)

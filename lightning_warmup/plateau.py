@@ -8,7 +8,7 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lightning_warmup.checks import non_negative
+from lightning_warmup.checks import is_number, non_negative
 from lightning_warmup.decays import Decay
 
 
@@ -62,8 +62,7 @@ class ReduceOnPlateauDecay(Decay):
         ):
             if value not in choices:
                 raise ValueError(f"{owner}({name}={value!r}): expected {' or '.join(map(repr, choices))}.")
-        non_negative(owner, "factor", self.factor)
-        if not 0 < self.factor < 1:
+        if not is_number(self.factor) or not 0 < self.factor < 1:
             raise ValueError(f"{owner}(factor={self.factor!r}): expected a number in (0, 1).")
         for name, count in (("patience", self.patience), ("cooldown", self.cooldown)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:

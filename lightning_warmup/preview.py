@@ -46,8 +46,13 @@ def values_of_steps(
         batch_size=batch_size,
         no_batch_size="give values(..., batch_size=...)",
     )
+    for pair in betas.values() if isinstance(betas, Mapping) else [] if betas is None else [betas]:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(map(is_number, pair)):
+            raise ValueError(f"{owner}.values(betas={betas!r}): expected the optimizer's betas, such as (0.9, 0.999).")
     beta2 = None
     if isinstance(betas, Mapping):
+        if not isinstance(lr, Mapping):
+            raise ValueError(f"{owner}.values(betas={dict(betas)!r}): betas by group name need an lr by group name.")
         if missing := [name for name in names if name not in betas]:
             raise ValueError(f"{owner}.values(betas={dict(betas)!r}) says nothing of group {missing[0]!r}.")
         beta2 = [betas[name][1] for name in names if name is not None]

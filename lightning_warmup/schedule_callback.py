@@ -16,6 +16,7 @@ from typing_extensions import override
 from lightning_warmup import param_groups
 from lightning_warmup.adaptive import AdaptiveStart, adaptive_start
 from lightning_warmup.announce import announce
+from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
 from lightning_warmup.preview import plot_steps, values_of_steps
@@ -24,6 +25,7 @@ from lightning_warmup.settings import Settings
 from lightning_warmup.starting_point import StartingPoint
 from lightning_warmup.step_counter import StepCounter
 from lightning_warmup.track import State, Track
+from lightning_warmup.warmups import Warmup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +54,10 @@ class ScheduleCallback(Callback):
             raise ValueError(f"{owner}(optimizer={optimizer!r}): expected the index of an optimizer, or None for all.")
         if resume not in ("checkpoint", "config"):
             raise ValueError(f"{owner}(resume={resume!r}): expected 'checkpoint' or 'config'.")
+        if not isinstance(override_module_scheduler, bool):
+            raise ValueError(
+                f"{owner}(override_module_scheduler={override_module_scheduler!r}): expected True or False."
+            )
         self._parameter = parameter
         self._settings = settings
         self._optimizer = optimizer
@@ -60,6 +66,21 @@ class ScheduleCallback(Callback):
         self._module_scheduler: ModuleScheduler | None = None
         self._step_hooks: list[RemovableHandle] = []
         self._forget()
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether there is a warmup."""
+        return self._settings.warms_up
+
+    @property
+    def measures(self) -> bool:
+        """Whether a warmup is configured that looks at the optimizer's step."""
+        return isinstance(self._settings.measured, Warmup | MeasuredLearningRate)
+
+    @property
+    def _idle(self) -> bool:
+        """Nothing is configured, so nothing is changed: what a LightningCLI key has by default."""
+        return self._settings.idle and not self._override_module_scheduler
 
     def _forget(self) -> None:
         """Forget the last ``fit``."""
@@ -187,12 +208,12 @@ class ScheduleCallback(Callback):
 
     def _clashes(self, other: "ScheduleCallback") -> bool:
         same_optimizer = None in (self._optimizer, other._optimizer) or self._optimizer == other._optimizer
-        idle = self._settings.idle or other._settings.idle
+        idle = self._idle or other._idle
         return self._parameter == other._parameter and same_optimizer and not idle
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self._settings.idle:
+        if not self._idle:
             # Even in a resumed run the optimizers are still as configure_optimizers made them here.
             self._fresh = {index: self._read(optimizer) for index, optimizer in self._optimizers(trainer)}
 
@@ -209,7 +230,7 @@ class ScheduleCallback(Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._settings.idle:
+        if self._idle:
             return
         optimizers = self._optimizers(trainer)
         self._check_finetuning(trainer)
@@ -258,6 +279,8 @@ class ScheduleCallback(Callback):
         self._module_scheduler = module_scheduler
         if module_scheduler is not None and self._override_module_scheduler:
             module_scheduler.override(pl_module, self._tracks)
+            if self._settings.target is None:
+                module_scheduler.warn_of_replaced_base(self._settings.owner, self._tracks)
         elif module_scheduler is not None:
             module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer.current_epoch, again=True))
         if self._adaptive is not None and not self._adaptive_settled:

@@ -352,6 +352,8 @@ class Settings:
     def _check_values(self, curve: Curve) -> None:
         """Look at the curve before the run does: functions and large factors can make anything of a learning rate."""
         schedule = curve.schedule
+        if schedule.decay is not None:
+            schedule.decay.check(schedule.decay_end - schedule.decay_start, curve.target)
         warm = schedule.warmup_length * schedule.warmup_stride
         last = min(schedule.decay_end * schedule.decay_stride, warm + 1_000_000)
         if schedule.decay is not None and not schedule.decay.closed_form:

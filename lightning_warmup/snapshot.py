@@ -2,8 +2,9 @@
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Snapshot:
     Everything is put back in place: the same tensors with the old numbers, the same lists with the old entries,
     attributes and state entries that were not there are gone. Modules (with their parameters, buffers and plain
     attributes: torchmetrics keeps its states there) and optimizers are followed to the end, and so are lists, dicts,
-    sets, tuples and deques; other objects are remembered but not looked into.
+    sets, tuples and deques; generators of random numbers are set back; other objects are remembered, not looked into.
 
     Args:
         roots: What to remember.
@@ -53,7 +54,7 @@ class Snapshot:
 
     def __init__(self, *roots: object, without: Iterable[Tensor] = ()) -> None:
         self._tensors: list[tuple[Tensor, Tensor]] = []
-        self._generators: list[tuple[torch.Generator, Tensor]] = []
+        self._generators: list[tuple[Callable[[Any], object], Any]] = []
         self._containers: list[tuple[Any, Any]] = []
         seen: dict[int, object] = {id(tensor): tensor for tensor in without}
         todo = list(roots)
@@ -76,7 +77,13 @@ class Snapshot:
             elif isinstance(value, tuple):
                 todo.extend(value)
             elif isinstance(value, torch.Generator):
-                self._generators.append((value, value.get_state()))
+                self._generators.append((value.set_state, value.get_state()))
+            elif isinstance(value, random.Random):
+                self._generators.append((value.setstate, value.getstate()))
+            elif isinstance(value, np.random.RandomState):
+                self._generators.append((value.set_state, value.get_state()))
+            elif isinstance(value, np.random.Generator):
+                self._generators.append((partial(setattr, value.bit_generator, "state"), value.bit_generator.state))
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -91,8 +98,8 @@ class Snapshot:
                 (container.update if isinstance(container, set) else container.extend)(entries)
         for tensor, value in self._tensors:
             tensor.copy_(value)
-        for generator, state in self._generators:
-            generator.set_state(state)
+        for set_state, state in self._generators:
+            set_state(state)
 
 
 def _is_expanded(tensor: Tensor) -> bool:

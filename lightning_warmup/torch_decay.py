@@ -1,5 +1,6 @@
 """Any torch scheduler as a decay: a pure function of the time since it began."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -102,11 +103,37 @@ class _Simulation(Decay):
         if not self._started or known != self._target or steps < self._steps:
             self._start(known)
         while self._steps < steps:
-            self._scheduler.step()
-            self._steps += 1
+            self._step()
         values = [float(group["lr"]) for group in self._optimizer.param_groups]
         ratio = values[0] / self._target[0] if self._target[0] else 0.0
         return [*values, *(late * ratio for late in target[len(values) :])]
+
+    def _step(self) -> None:
+        try:
+            self._scheduler.step()
+        except Exception as error:
+            raise ValueError(
+                f"{self._decay!r} fails at its step {self._steps + 1:,}: {error} It must last as long as the decay."
+            ) from error
+        self._steps += 1
+        for group in self._optimizer.param_groups:
+            if not 0 <= float(group["lr"]) < math.inf:
+                raise ValueError(
+                    f"{self._decay!r} gives {float(group['lr'])!r} at its step {self._steps:,}: a learning rate must be"
+                    " finite and ≥ 0."
+                )
+
+    def check(self, length: float, target: Sequence[float]) -> None:
+        """Run through the decay once, as far as that takes a second or so, and go back to its start."""
+        steps = int(min(length // self._stride, 200_000 // max(1, len(target))))
+        self.values(steps * self._stride, length, target)
+        most = getattr(self._scheduler, "total_steps", None)
+        if most is not None and math.inf > length // self._stride > most:
+            raise ValueError(
+                f"{self._decay!r} ends after total_steps={most:,} of its steps, and the decay has"
+                f" {int(length // self._stride):,}. Give it so many, or shorten the decay."
+            )
+        self._start(list(target))
 
     def _start(self, target: list[float]) -> None:
         self._started = True
@@ -115,7 +142,10 @@ class _Simulation(Decay):
         groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in target]
         # With a momentum, for the schedulers that insist on cycling one.
         self._optimizer = SGD(groups, lr=0.0, momentum=0.9)
-        self._scheduler = self._decay.scheduler(self._optimizer)
+        try:
+            self._scheduler = self._decay.scheduler(self._optimizer)
+        except Exception as error:
+            raise ValueError(f"{self._decay!r} cannot be made for {len(target)} param group(s): {error}.") from error
         self._name = type(self._scheduler).__name__
         if isinstance(self._scheduler, ReduceLROnPlateau):
             raise ValueError(f"{self._decay!r} makes a ReduceLROnPlateau: use ReduceOnPlateauDecay(monitor=...).")

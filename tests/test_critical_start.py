@@ -1,9 +1,11 @@
 """A warmup that starts at the critical learning rate, in real runs."""
 
 import math
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -12,7 +14,15 @@ from summary import resume_point
 from test_amp import Overflows, scaled
 from test_resume import SaveEveryBatch
 
-from lightning_warmup import CosineWarmup, CriticalLearningRate, LearningRateWarmup, RAdamWarmup
+from lightning_warmup import (
+    CosineWarmup,
+    CriticalLearningRate,
+    CriticalLearningRateMonitor,
+    GradientInitializedAdam,
+    HyperparameterWarmup,
+    LearningRateWarmup,
+    RAdamWarmup,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -193,3 +203,54 @@ def test_two_ranks_agree(tmp_path: Path) -> None:
     assert first == second
     # The mean loss is 1.5 × as steep.
     assert first["used"][0] == pytest.approx(CRITICAL / 1.5, rel=1e-4)
+
+
+def test_a_gradient_penalty_says_what_to_do() -> None:
+    class Penalty(Line):
+        def loss(self, batch: Any) -> torch.Tensor:
+            x = batch[0].clone().requires_grad_()
+            (slope,) = torch.autograd.grad((x @ self.weight).sum(), x, create_graph=True)
+            return super().loss(batch) + slope.square().mean()
+
+    with pytest.raises(MisconfigurationException, match="measured without gradients.*torch.enable_grad"):
+        fit(LearningRateWarmup(5, warmup_initial_lr="critical"), Penalty(), max_epochs=1)
+
+
+def test_a_batch_without_a_loss_is_waited_for() -> None:
+    class Late(Line):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return self.loss(batch) if batch_idx else None
+
+    module = Late(lambda m: RecordingSGD(m.parameters(), lr=1.0))
+    spec = CriticalLearningRate(safety=1.0, tolerance=1e-6, max_forwards=40)
+    with pytest.warns(UserWarning, match="returned `None`"):
+        fit(LearningRateWarmup(10, warmup_initial_lr=spec), module, max_epochs=1)
+    assert module.used[1] == pytest.approx(CRITICAL + 0.1, rel=1e-4)
+
+
+def test_generators_of_the_modules_own_are_set_back() -> None:
+    class Mixed(Line):
+        def __init__(self) -> None:
+            super().__init__(lambda m: torch.optim.SGD(m.parameters(), lr=0.1))
+            self.generator = np.random.default_rng(1)
+            self.random = random.Random(1)
+
+        def loss(self, batch: Any) -> torch.Tensor:
+            return super().loss(batch) * (self.generator.random() + self.random.random())
+
+    weights = []
+    for callbacks in ([], [CriticalLearningRateMonitor(2)]):
+        module = fit(callbacks, Mixed(), max_epochs=1)
+        weights.append(module.weight.detach().clone())
+    assert torch.equal(*weights)
+
+
+def test_gi_adam_after_it_is_refused() -> None:
+    module = Line(lambda m: torch.optim.Adam(m.parameters(), lr=0.1))
+    with pytest.raises(MisconfigurationException, match=r"Put GradientInitializedAdam\(\) before it"):
+        fit([LearningRateWarmup(5, warmup_initial_lr="critical"), GradientInitializedAdam()], module, max_epochs=1)
+
+
+def test_it_is_no_start_of_another_parameter() -> None:
+    with pytest.raises(ValueError, match="that is one of learning rates"):
+        HyperparameterWarmup("momentum", warmup=5, initial_value=CriticalLearningRate())  # type: ignore[arg-type]

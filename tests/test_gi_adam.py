@@ -202,7 +202,8 @@ def test_gradients_that_are_not_finite_leave_no_state() -> None:
         def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: Any, optimizer: Optimizer) -> None:
             assert not optimizer.state
 
-    trainer(GradientInitializedAdam(), Check(), max_steps=1).fit(Overflowing(Adam))
+    with pytest.warns(UserWarning, match="gradients of step 0 are not finite, so Adam starts as it is"):
+        trainer(GradientInitializedAdam(), Check(), max_steps=1).fit(Overflowing(Adam))
 
 
 def test_a_resumed_run_goes_on_as_it_was(tmp_path: Any) -> None:

@@ -1,5 +1,6 @@
 """A warmup before the module's own scheduler: warmup factor × what that scheduler alone would give, at every step."""
 
+import copy
 import pickle
 import sys
 from collections.abc import Callable
@@ -273,6 +274,7 @@ def test_nothing_configured_leaves_their_scheduler_alone() -> None:
     assert alone.used == ours.used
 
 
+@pytest.mark.filterwarnings("ignore:.*has replaced the optimizer's own lr")
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize("name", [*SCHEDULERS, "ReduceLROnPlateau"])
 def test_override(name: str, interval: str) -> None:
@@ -341,3 +343,40 @@ def test_a_scheduler_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> N
     alone = [0.1 * 0.1 ** (step // 4 // 2) for step in range(24)]
     expected = [lr * factor for lr, factor in zip(alone, factors, strict=True)]
     assert cli.model.seen == pytest.approx(expected, rel=1e-12)
+
+
+class Copied(Line):
+    """Pickles and copies itself in mid-run, without its Trainer."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_trainer": None, "configure": None}
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.global_step == 3:
+            self.hook = vars(self)["lr_scheduler_step"]
+            self.twins = [copy.deepcopy(self), pickle.loads(pickle.dumps(self))]
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_a_module_can_be_pickled_and_copied_in_mid_run(override: bool) -> None:
+    module = Copied(configured(SCHEDULERS["StepLR"], interval="step"))
+    decay = "cosine" if override else None
+    fit(LearningRateWarmup(9, decay, override_module_scheduler=override), module, max_epochs=2)
+    for twin in module.twins:
+        # The twin's hook is its own, and bare.
+        assert twin.lr_scheduler_step.__self__ is twin
+        assert twin.lr_scheduler_step.__func__ is Line.lr_scheduler_step
+
+
+def test_override_of_a_scheduler_that_replaced_the_lr_warns() -> None:
+    configure = configured(SCHEDULERS["OneCycleLR"], interval="step")
+    warmup = LearningRateWarmup(5, "cosine", override_module_scheduler=True)
+    with pytest.warns(UserWarning, match=r"OneCycleLR has replaced the optimizer's own lr.*0\.008 is.*target_lr"):
+        fit(warmup, Line(configure), max_epochs=2)
+
+
+def test_override_alone_silences_their_scheduler() -> None:
+    configure = configured(SCHEDULERS["StepLR"], interval="step")
+    assert fit(LearningRateWarmup(override_module_scheduler=True), Line(configure), max_epochs=2).used == [0.1] * 20
+    with pytest.raises(ValueError, match=r"override_module_scheduler='yes'\): expected True or False"):
+        LearningRateWarmup(override_module_scheduler="yes")  # type: ignore[arg-type]

@@ -156,3 +156,28 @@ def test_from_yaml() -> None:
     assert callback.values(0.1, total_steps=20, steps_per_epoch=20)[3:] == alone(restarts, 0.1, 17)
     again = parser.parse_string(parser.dump(config))
     assert parser.dump(again) == parser.dump(config)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            partial(torch_schedulers.OneCycleLR, max_lr=0.3, total_steps=5),
+            r"fails at its step 6: Tried to step 6 times",
+        ),
+        (lambda o: torch_schedulers.LambdaLR(o, lambda t: float("nan") if t > 3 else 1.0), "gives nan at its step 4"),
+        (torch_schedulers.StepLR, r"cannot be made for 1 param group\(s\): .*step_size"),
+        (lambda o: torch_schedulers.CosineAnnealingLR(o, 0), "fails at its step 1: "),
+    ],
+)
+def test_a_scheduler_that_does_not_last_is_refused_before_the_first_step(build: Any, message: str) -> None:
+    module = Line()
+    with pytest.raises(ValueError, match=rf"TorchDecay\(.*{message}"):
+        fit(LearningRateWarmup(2, TorchDecay(build)), module, max_epochs=2)
+    assert module.trainer.global_step == 0
+
+
+def test_a_scheduler_too_short_for_a_long_run() -> None:
+    decay = TorchDecay(partial(torch_schedulers.OneCycleLR, max_lr=0.3, total_steps=900_000))
+    with pytest.raises(ValueError, match="ends after total_steps=900,000 of its steps, and the decay has 999,998"):
+        LearningRateWarmup(2, decay).values(0.1, total_steps=1_000_000, steps_per_epoch=1000)

@@ -1,0 +1,282 @@
+"""Warmups from β2: their numbers, and what real optimizers use of them."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from refusals import refused
+from runs import Line, fit
+from test_resume import SaveEveryBatch
+from torch.optim import Adam, AdamW, NAdam, Optimizer
+
+from lightning_warmup import (
+    CosineDecay,
+    HyperparameterWarmup,
+    LearningRateWarmup,
+    RAdamWarmup,
+    SqrtBeta2Warmup,
+    UntunedExponentialWarmup,
+    UntunedLinearWarmup,
+)
+from lightning_warmup.beta2_warmups import Beta2Warmup
+
+WARMUPS = [UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup()]
+every_warmup = pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)
+
+# The runs here are short, and β2 is what it is: that the callback says so is tested below.
+ignore_length = pytest.mark.filterwarnings("ignore:.*the warmup takes about")
+
+
+class Adams(Line):
+    """A line fitted by an Adam-like, with the learning rates that its steps used."""
+
+    def __init__(self, optimizer: Callable[[Line], Optimizer], scheduler: Any = None) -> None:
+        self.seen: list[list[float]] = []
+
+        def configure(module: Line) -> Any:
+            made = optimizer(module)
+            # After the step: before it, the gradients are not there yet, and somebody may still write.
+            made.register_step_post_hook(lambda o, *_: self.seen.append([group["lr"] for group in o.param_groups]))
+            if scheduler is None:
+                return made
+            return {"optimizer": made, "lr_scheduler": {"scheduler": scheduler(made), "interval": "step"}}
+
+        super().__init__(configure)
+
+    def lrs(self, group: int = 0) -> list[float]:
+        return [row[group] for row in self.seen]
+
+
+def adam(beta2: float, lr: float = 0.1, **kwargs: Any) -> Adams:
+    return Adams(lambda module: Adam(module.parameters(), lr=lr, betas=(0.9, beta2)), **kwargs)
+
+
+def two_groups(module: Line) -> Adam:
+    """Each with its own learning rate and β2."""
+    return Adam(
+        [
+            {"params": [module.weight], "name": "weight", "lr": 0.1, "betas": (0.9, 0.999)},
+            {"params": [module.bias], "name": "bias", "lr": 0.3, "betas": (0.8, 0.9)},
+        ]
+    )
+
+
+# --- the numbers -----------------------------------------------------------------------------------------------------
+
+
+def radam(t: int, beta2: float) -> float:
+    """Liu et al. 2019, written as in the paper; 0 where the paper has none."""
+    rho_inf = 2 / (1 - beta2) - 1
+    rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+    if rho <= 4:
+        return 0.0
+    return math.sqrt(((rho - 4) * (rho - 2) * rho_inf) / ((rho_inf - 4) * (rho_inf - 2) * rho))
+
+
+@pytest.mark.parametrize(
+    ("warmup", "expected"),
+    [
+        (SqrtBeta2Warmup(), [0.032, 0.100, 0.309, 0.795]),
+        (UntunedExponentialWarmup(), [0.001, 0.010, 0.095, 0.632]),
+        (UntunedLinearWarmup(), [0.001, 0.005, 0.050, 0.500]),
+        (RAdamWarmup(), [0.017, 0.049, 0.215, 0.645]),  # at t = 1 the first positive one, that of t = 6
+    ],
+)
+def test_published_values(warmup: Beta2Warmup, expected: list[float]) -> None:
+    weights = LearningRateWarmup(warmup).values(1.0, total_steps=1000, steps_per_epoch=1000, betas=(0.9, 0.999))
+    assert [round(weights[t - 1], 3) for t in (1, 10, 100, 1000)] == expected
+
+
+@pytest.mark.parametrize("beta2", [0.61, 0.7, 0.8, 0.95, 0.99, 0.999, 0.9999])
+def test_radam_by_its_formula(beta2: float) -> None:
+    weights = LearningRateWarmup(RAdamWarmup()).values(1.0, total_steps=3000, steps_per_epoch=1, betas=(0.9, beta2))
+    formula = [radam(t, beta2) for t in range(1, 3001)]
+    start = next(i for i, weight in enumerate(formula) if weight > 0)
+    assert weights[start:] == pytest.approx(formula[start:], rel=1e-9)
+    assert weights[:start] == [weights[start]] * start
+
+
+@every_warmup
+@pytest.mark.parametrize("beta2", [0.0, 0.5, 0.61, 0.9, 0.95, 0.98, 0.999, 0.99999])
+def test_rises_from_above_0_to_1(warmup: Beta2Warmup, beta2: float) -> None:
+    if isinstance(warmup, RAdamWarmup) and beta2 <= 0.6:
+        return  # there is none
+    weights = [warmup.weight_at(t, beta2) for t in [*range(1, 2000), 10**5, 10**7]]
+    assert weights[0] > 0
+    assert all(a <= b * (1 + 1e-12) for a, b in pairwise(weights))
+    assert weights[-1] == pytest.approx(1.0, abs=1e-3)
+    assert max(weights) <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("name", ["UntunedLinearWarmup", "UntunedExponentialWarmup"])
+@pytest.mark.parametrize("beta2", [0.0, 0.5, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999])
+@pytest.mark.parametrize("optimizer", [Adam, AdamW, NAdam])
+def test_equal_to_pytorch_warmup(name: str, beta2: float, optimizer: Any) -> None:
+    """Exactly, in runs of both; its step s is our t = s + 1."""
+    import lightning_warmup
+
+    theirs_of = pytest.importorskip("pytorch_warmup")
+    parameter = torch.nn.Parameter(torch.ones(2))
+    reference = optimizer([parameter], lr=0.1, betas=(0.9, beta2))
+    theirs, used = getattr(theirs_of, name)(reference), []
+    for _ in range(40):
+        used.append(reference.param_groups[0]["lr"])
+        (parameter**2).sum().backward()
+        reference.step()
+        with theirs.dampening():
+            pass
+
+    module = Adams(lambda module: optimizer(module.parameters(), lr=0.1, betas=(0.9, beta2)))
+    callback = LearningRateWarmup(getattr(lightning_warmup, name)(), total=10**6)
+    fit(callback, module, max_epochs=4)
+    assert module.lrs() == used
+
+
+# --- in a Trainer ----------------------------------------------------------------------------------------------------
+
+
+@ignore_length
+@every_warmup
+def test_each_group_by_its_own_beta2(warmup: Beta2Warmup) -> None:
+    module = Adams(two_groups)
+    callback = LearningRateWarmup(warmup, CosineDecay(final=0.1))
+    fit(callback, module, max_epochs=3)
+    betas = {"weight": (0.9, 0.999), "bias": (0.8, 0.9)}
+    values = callback.values({"weight": 0.1, "bias": 0.3}, total_steps=30, steps_per_epoch=10, betas=betas)
+    assert {"weight": module.lrs(0), "bias": module.lrs(1)} == values
+    # A factor on a decay whose clock starts at 0; t counts from 1.
+    for group, (lr, beta2) in enumerate([(0.1, 0.999), (0.3, 0.9)]):
+        factor = [0.1 + 0.9 * (1 + math.cos(math.pi * t / 30)) / 2 for t in range(30)]
+        expected = [warmup.weight_at(t + 1, beta2) * lr * factor[t] for t in range(30)]
+        assert module.lrs(group) == pytest.approx(expected, rel=1e-12)
+
+
+@ignore_length
+@every_warmup
+def test_before_the_modules_own_scheduler(warmup: Beta2Warmup) -> None:
+    module = adam(0.98, scheduler=lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9))
+    fit(LearningRateWarmup(warmup), module, max_epochs=3)
+    expected = [warmup.weight_at(t + 1, 0.98) * 0.1 * 0.9**t for t in range(30)]
+    assert module.lrs() == pytest.approx(expected, rel=1e-12)
+
+
+@ignore_length
+@every_warmup
+def test_accumulation_counts_steps(warmup: Beta2Warmup) -> None:
+    module = adam(0.95)
+    fit(LearningRateWarmup(warmup), module, max_epochs=3, accumulate_grad_batches=3)
+    assert module.lrs() == [warmup.weight_at(t, 0.95) * 0.1 for t in range(1, 13)]
+
+
+@ignore_length
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@every_warmup
+def test_resume_at_every_step(warmup: Beta2Warmup, tmp_path: Path) -> None:
+    whole = Adams(two_groups)
+    fit([LearningRateWarmup(warmup, "cosine"), SaveEveryBatch(tmp_path)], whole, max_epochs=2)
+    for batch in range(1, 20, 3):
+        resumed = Adams(two_groups)
+        fit(LearningRateWarmup(warmup, "cosine"), resumed, max_epochs=2, ckpt_path=tmp_path / f"{batch}.ckpt")
+        assert resumed.seen == whole.seen[batch:]
+        assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+def test_one_warning_where_it_takes_much_of_the_run() -> None:
+    with pytest.warns(UserWarning, match="the warmup takes about") as caught:
+        fit(LearningRateWarmup(UntunedLinearWarmup(), "linear"), adam(0.98), max_epochs=4)
+    (told,) = [text for warning in caught if "takes about" in (text := str(warning.message))]
+    assert "β2=0.98 the warmup takes about 100 steps, 250% of the 40 of this run. Lower β2, or give" in told
+    assert told.startswith("LearningRateWarmup(warmup=UntunedLinearWarmup()")
+
+
+@pytest.mark.parametrize(("total", "warned"), [(950, True), (1050, False)])
+def test_much_of_the_run_is_a_tenth(total: int, warned: bool) -> None:
+    module = adam(0.98)
+    if warned:
+        with pytest.warns(UserWarning, match="about 100 steps, 11% of the 950 of this run"):
+            fit(LearningRateWarmup(UntunedLinearWarmup(), total=total), module, max_epochs=1)
+    else:
+        fit(LearningRateWarmup(UntunedLinearWarmup(), total=total), module, max_epochs=1)  # warnings are errors
+
+
+@ignore_length
+def test_the_largest_beta2_is_told() -> None:
+    with pytest.warns(UserWarning, match=r"β2=0\.999 the warmup takes about 2,000 steps"):
+        fit(LearningRateWarmup(UntunedLinearWarmup()), Adams(two_groups), max_epochs=1)
+
+
+def test_the_message_tells_each_groups_beta2(messages: list[str]) -> None:
+    fit(LearningRateWarmup(UntunedLinearWarmup(), total=10**6), Adams(two_groups), max_epochs=1)
+    assert any("0.1 × untuned linear (β2=0.999) (weight), 0.3 × untuned linear (β2=0.9) (bias)" in m for m in messages)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@every_warmup
+def test_values_need_betas(warmup: Beta2Warmup) -> None:
+    with refused(f"warmup={warmup!r}) needs the optimizer's β2", "values() takes betas=..."):
+        LearningRateWarmup(warmup).values(0.1, total_steps=10, steps_per_epoch=10)
+
+
+def test_values_need_betas_of_every_group() -> None:
+    with refused("values(betas={'a': (0.9, 0.99)}) says nothing of group 'b'"):
+        LearningRateWarmup(SqrtBeta2Warmup()).values(
+            {"a": 0.1, "b": 0.2}, total_steps=10, steps_per_epoch=10, betas={"a": (0.9, 0.99)}
+        )
+
+
+@every_warmup
+def test_an_optimizer_without_betas(warmup: Beta2Warmup) -> None:
+    with refused(f"warmup={warmup!r}) needs the optimizer's β2, and it has no betas", "use an Adam-like"):
+        fit(LearningRateWarmup(warmup), Line(), max_epochs=1)
+
+
+@pytest.mark.parametrize("beta2", [0.0, 0.5, 0.6])
+def test_radam_needs_a_beta2_above_0_6(beta2: float) -> None:
+    callback = LearningRateWarmup(RAdamWarmup())
+    with refused("RAdamWarmup needs β2 > 0.6", f"betas[1]={beta2}", "UntunedLinearWarmup()"):
+        callback.values(0.1, total_steps=10, steps_per_epoch=10, betas=(0.9, beta2))
+    with refused("RAdamWarmup needs β2 > 0.6"):
+        fit(callback, adam(beta2), max_epochs=1)
+
+
+def test_radam_just_above() -> None:
+    module = adam(0.61)
+    fit(LearningRateWarmup(RAdamWarmup()), module, max_epochs=6)
+    assert len(module.lrs()) == 60
+    assert all(0 < lr <= 0.1 * (1 + 1e-12) for lr in module.lrs())
+    assert module.lrs()[-1] == pytest.approx(0.1)
+
+
+def test_beta2_of_1() -> None:
+    with refused("SqrtBeta2Warmup needs 0 ≤ β2 < 1", "betas[1]=1.0"):
+        LearningRateWarmup(SqrtBeta2Warmup()).values(0.1, total_steps=10, steps_per_epoch=10, betas=(0.9, 1.0))
+
+
+@every_warmup
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"interval": "epoch"}, "interval='epoch'"),
+        ({"warmup_initial_lr": 0.01}, "warmup_initial_lr=0.01"),
+        ({"warmup_initial_lr": {"default": 0.0}}, "warmup_initial_lr={'default': 0.0}"),
+        ({"warmup_interval": "epoch"}, "warmup_interval='epoch'"),
+        ({"warmup_interval": "step"}, "warmup_interval='step'"),
+    ],
+)
+def test_it_counts_steps_and_starts_where_it_sees_fit(
+    warmup: Beta2Warmup, settings: dict[str, Any], named: str
+) -> None:
+    with refused(f"{named}) with warmup={warmup!r}"):
+        LearningRateWarmup(warmup, **settings)
+
+
+@every_warmup
+def test_it_warms_up_learning_rates_only(warmup: Beta2Warmup) -> None:
+    with refused(f"HyperparameterWarmup(warmup={warmup!r})"):
+        HyperparameterWarmup("momentum", warmup=warmup)
