@@ -1,6 +1,6 @@
 """Read and write one hyper-parameter of an optimizer's param groups: floats and tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -47,12 +47,12 @@ def read(groups: Sequence[ParamGroup], key: str) -> list[float]:
     return [float(entry) for entry in entries(groups, key)]
 
 
+Writer = Callable[[Sequence[ParamGroup], str, Sequence[float]], None]
+"""Sets the value of each group."""
+
+
 def write(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
     """Set the value of each group. A tensor is filled in place: it keeps its type, its device and its identity."""
-    if all(type(group[key]) is float for group in groups):
-        for group, value in zip(groups, values, strict=True):
-            group[key] = value
-        return
     for group, entry, value in zip(groups, entries(groups, key), values, strict=True):
         if isinstance(entry, torch.Tensor):
             entry.fill_(value)
@@ -60,3 +60,42 @@ def write(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> No
             group["betas"] = (value, *group["betas"][1:])
         else:
             group[key] = value
+
+
+def write_floats(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
+    """Set the value of each group, whose entry is a plain float."""
+    for group, value in zip(groups, values, strict=True):
+        group[key] = value
+
+
+class ForeachWriter:
+    """Sets the value of each group, whose entry is a tensor, for all groups in one call.
+
+    Args:
+        like: One of the tensors: they are scalars of one type on one device.
+        count: How many there are.
+    """
+
+    def __init__(self, like: torch.Tensor, count: int) -> None:
+        self._values = torch.empty(count, dtype=like.dtype, device=like.device)
+        self._each = list(self._values.unbind())
+
+    def __call__(self, groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
+        """Set the values."""
+        self._values.copy_(torch.tensor(values, dtype=self._values.dtype))
+        torch._foreach_copy_(entries(groups, key), self._each)
+
+
+def fastest_writer(groups: Sequence[ParamGroup], key: str) -> Writer:
+    """What does as :func:`write` does for these groups, in less time; several times less where there are hundreds."""
+    present = entries(groups, key)
+    if key != "betas" and all(type(entry) is float for entry in present):
+        return write_floats
+    first = present[0]
+    if len(present) >= 100 and all(
+        isinstance(entry, torch.Tensor)
+        and (entry.shape, entry.dtype, entry.device) == (torch.Size(()), first.dtype, first.device)
+        for entry in present
+    ):
+        return ForeachWriter(first, len(present))
+    return write

@@ -1,7 +1,7 @@
 """A schedule to look at before the run is paid for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lightning_warmup.checks import is_number
@@ -60,10 +60,12 @@ def values_of_steps(
         beta2 = [betas[1]] * len(names)
     curve = settings.curve(settings.with_total(run), names, own, beta2)
     by_step = curve.schedule.clock == "step"
-    rows = [curve.values(t if by_step else t // steps_per_epoch) for t in range(total_steps)]
-    if isinstance(lr, Mapping):
-        return {name: [row[i] for row in rows] for i, name in enumerate(lr)}
-    return [row[0] for row in rows]
+    ticks: Iterable[int] = range(total_steps) if by_step else (t // steps_per_epoch for t in range(total_steps))
+    if not isinstance(lr, Mapping):
+        # No list of a million lists: the garbage collector would take as long over it as the values do.
+        return [curve.values(t)[0] for t in ticks]
+    rows = [curve.values(t) for t in ticks]
+    return {name: [row[i] for row in rows] for i, name in enumerate(lr)}
 
 
 def plot_steps(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import lightning.pytorch as pl
@@ -86,7 +87,6 @@ class ScheduleCallback(Callback):
         """Forget the last ``fit``."""
         self._let_go()
         self._tracks: list[Track] = []
-        self._counter = StepCounter()
         self._loaded: State = {}
         self._resumed_step = 0
         self._fresh: dict[int, list[float]] = {}
@@ -110,6 +110,7 @@ class ScheduleCallback(Callback):
             self._module_scheduler = None
         while self._step_hooks:
             self._step_hooks.pop().remove()
+        self._counter = StepCounter()
 
     def __repr__(self) -> str:
         settings = self._settings
@@ -276,13 +277,14 @@ class ScheduleCallback(Callback):
             rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
             self._adaptive = None
             return
+        self._counter = StepCounter(trainer)
         self._module_scheduler = module_scheduler
         if module_scheduler is not None and self._override_module_scheduler:
             module_scheduler.override(pl_module, self._tracks)
             if self._settings.target is None:
                 module_scheduler.warn_of_replaced_base(self._settings.owner, self._tracks)
         elif module_scheduler is not None:
-            module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer.current_epoch, again=True))
+            module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer, again=True))
         if self._adaptive is not None and not self._adaptive_settled:
             self._adaptive.check(trainer, pl_module, self._tracks)
         self._watch_raw_steps()
@@ -298,7 +300,7 @@ class ScheduleCallback(Callback):
             max_time=any(isinstance(callback, Timer) for callback in _callbacks(trainer)),
         )
         self._hand_over(trainer, trainer.current_epoch)
-        self._write(trainer.current_epoch)
+        self._write(trainer)
 
     def _optimizers(self, trainer: pl.Trainer) -> list[tuple[int, Optimizer]]:
         """The optimizers to act on, with their index; one without param groups has nothing to act on."""
@@ -333,8 +335,7 @@ class ScheduleCallback(Callback):
         """Notice optimizers that are stepped behind Lightning's back: their steps cannot be counted."""
 
         def stepped(optimizer: Optimizer, *_: Any) -> None:
-            counted = any(track.optimizer is optimizer and self._counter.is_of(track) for track in self._tracks)
-            if not counted and not self._warned_of_raw_step:
+            if not self._counter.is_stepping(optimizer) and not self._warned_of_raw_step:
                 self._warned_of_raw_step = True
                 rank_zero_warn(
                     f"{type(optimizer).__name__} was stepped without Lightning knowing: {self!r} cannot count such"
@@ -346,21 +347,19 @@ class ScheduleCallback(Callback):
 
     # --- every step ------------------------------------------------------------------------------------------------
 
-    def _write(self, epoch: int, *, again: bool = False) -> None:
+    def _write(self, trainer: pl.Trainer, *, epochs_ahead: int = 0, again: bool = False) -> None:
         """Write the value of the next step, unless it stands there already (``again``: even then)."""
         if self._handed_over:
             return
         for track in self._tracks:
             if len(track.optimizer.param_groups) > len(track.own):
                 self._adopt(track)
-            t = self._time(track, epoch)
-            if again:
-                track.rewrite(t)
+            if track.curve.schedule.clock == "step":
+                t = track.steps
             else:
+                t = trainer.current_epoch + epochs_ahead - self._first_epoch
+            if again or t != track.written_at:
                 track.write(t)
-
-    def _time(self, track: Track, epoch: int) -> int:
-        return track.steps if track.curve.schedule.clock == "step" else epoch - self._first_epoch
 
     def _adopt(self, track: Track) -> None:
         values = track.adopt()
@@ -384,14 +383,14 @@ class ScheduleCallback(Callback):
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._hand_over(trainer, trainer.current_epoch)
-        self._write(trainer.current_epoch)
+        self._write(trainer)
 
     @override
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         # Again, because a run resumed in mid-epoch has no on_train_epoch_start.
-        self._write(trainer.current_epoch)
+        self._write(trainer)
         if self._adaptive is not None and not self._adaptive_settled and self._adaptive.due(self._tracks[0].steps):
             self._adaptive.see(trainer, batch, batch_idx)
 
@@ -404,11 +403,11 @@ class ScheduleCallback(Callback):
                 self._before_step(trainer, pl_module, track)
 
     def _before_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track) -> None:
-        if not self._counter.begin(track, trainer):
+        if not self._counter.begin(track):
             return
-        self._write(trainer.current_epoch)
+        self._write(trainer)
         if not self._handed_over and (group := track.overwritten()) is not None:
-            self._write(trainer.current_epoch, again=True)
+            self._write(trainer, again=True)
             if not self._warned_of_writer and not self._override_module_scheduler:
                 self._warned_of_writer = True
                 name = track.names[group] or f"group {group}"
@@ -430,21 +429,21 @@ class ScheduleCallback(Callback):
             assert self._start is not None
             track.curve = self._start.replanned(track, adaptive.settings())
             self._adaptive_settled = True
-        self._write(trainer.current_epoch, again=True)
+        self._write(trainer, again=True)
 
     @override
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._counter.settle(had_loss=bool(outputs) or not pl_module.automatic_optimization):
-            self._write(trainer.current_epoch)
+            self._write(trainer)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.enable_validation:
             self._evaluate(trainer, pl_module)
         self._hand_over(trainer, trainer.current_epoch + 1)
-        self._write(trainer.current_epoch + 1)
+        self._write(trainer, epochs_ahead=1)
 
     # --- every evaluation ------------------------------------------------------------------------------------------
 
@@ -459,8 +458,7 @@ class ScheduleCallback(Callback):
             return
         track = self._tracks[0]
         schedule = track.curve.schedule
-        tick = self._time(track, trainer.current_epoch) // schedule.decay_stride
-        if not schedule.decay_start <= tick < schedule.decay_end:
+        if not schedule.decay_start <= track.written_at // schedule.decay_stride < schedule.decay_end:
             return
         monitor = self._plateau.spec.monitor
         if monitor not in trainer.callback_metrics:
@@ -477,7 +475,7 @@ class ScheduleCallback(Callback):
         if self._plateau.update(value):
             factor = self._plateau.factor_at(0, math.inf)
             rank_zero_info(f"{self._settings.owner}: {monitor} has stopped improving, factor {factor:.4g} from now on.")
-            self._write(trainer.current_epoch, again=schedule.clock == "step")
+            self._write(trainer, again=schedule.clock == "step")
 
     # --- after the last step ---------------------------------------------------------------------------------------
 
@@ -498,7 +496,7 @@ class ScheduleCallback(Callback):
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property  # the Trainer reads it before every hook
     @override
     def state_key(self) -> str:
         # Nothing of the schedule is in the key: an edited schedule still finds its state.

@@ -29,7 +29,8 @@ class Curve:
     def values(self, t: int) -> list[float]:
         """The value of every group at t, which counts what ``schedule.clock`` says."""
         values = self.schedule.values(t, self.initial, self.target)
-        if isinstance(self.schedule.warmup, Beta2Warmup):
+        # Asked first, for it is asked at every step: isinstance with an abstract class takes longer than the rest.
+        if self.beta2 and isinstance(self.schedule.warmup, Beta2Warmup):
             # Step t is the (t+1)-th.
             weights = {beta2: self.schedule.warmup.weight_at(t + 1, beta2) for beta2 in set(self.beta2)}
             values = [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]

@@ -1,6 +1,7 @@
 """Counts the optimizer steps that really happened."""
 
 import lightning.pytorch as pl
+from torch.optim import Optimizer
 
 from lightning_warmup.track import Track
 
@@ -10,21 +11,28 @@ class StepCounter:
 
     A step begins in ``on_before_optimizer_step`` and may come to nothing: a GradScaler skips it, or an exception ends
     it. ``trainer.global_step`` alone does not tell: it counts skipped steps, and those of all optimizers together.
+
+    Args:
+        trainer: The Trainer of this ``fit``, once its optimizers are there. Without one there is nothing to count.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trainer: pl.Trainer | None = None) -> None:
+        self._trainer = trainer
+        self._scaler = None if trainer is None else getattr(trainer.precision_plugin, "scaler", None)
         self._track: Track | None = None
-        self._trainer: pl.Trainer | None = None
         self._global_step = 0
-        self._scale: float | None = None
+        self._scale = 0.0
 
-    def begin(self, track: Track, trainer: pl.Trainer) -> bool:
+    def begin(self, track: Track) -> bool:
         """A step of this track begins; False if it is the one under way (LBFGS calls its closure again)."""
-        if self._track is track and self._global_step == trainer.global_step:
+        assert self._trainer is not None
+        global_step = self._trainer.global_step
+        if self._track is track and self._global_step == global_step:
             return False
         self.settle()
-        self._track, self._trainer = track, trainer
-        self._global_step, self._scale = trainer.global_step, _scale(trainer)
+        self._track, self._global_step = track, global_step
+        if self._scaler is not None:
+            self._scale = self._scaler.get_scale()
         return True
 
     def under_way(self, track: Track) -> bool:
@@ -32,11 +40,11 @@ class StepCounter:
         if self._track is not track or self._trainer is None or self._trainer.global_step == self._global_step:
             return False
         # The scale falls when a step is skipped.
-        return self._scale is None or (_scale(self._trainer) or 0.0) >= self._scale
+        return self._scaler is None or self._scaler.get_scale() >= self._scale
 
-    def is_of(self, track: Track) -> bool:
-        """Whether the step under way is one of this track's."""
-        return self._track is track
+    def is_stepping(self, optimizer: Optimizer) -> bool:
+        """Whether the step under way is one of this optimizer's."""
+        return self._track is not None and self._track.optimizer is optimizer
 
     def settle(self, *, had_loss: bool = True) -> bool:
         """Count the step under way; False if there is none.
@@ -47,12 +55,7 @@ class StepCounter:
         """
         if self._track is None:
             return False
-        if had_loss or self._scale is None:
+        if had_loss or self._scaler is None:
             self._track.steps += self.under_way(self._track)
-        self._track = self._trainer = None
+        self._track = None
         return True
-
-
-def _scale(trainer: pl.Trainer) -> float | None:
-    scaler = getattr(trainer.precision_plugin, "scaler", None)
-    return None if scaler is None else float(scaler.get_scale())

@@ -50,8 +50,9 @@ class Track:
         self.late = late
         self.undamped = None if undamped is None else list(undamped)
         self._written: list[float] = []
-        self._written_at = -1
-        self._stamps: list[object] = []
+        self.written_at = -1
+        self._stamps: Sequence[object] = []
+        self._writer: param_groups.Writer | None = None
 
     @property
     def names(self) -> list[str | None]:
@@ -59,26 +60,31 @@ class Track:
         return [group.get("name") for group in self.optimizer.param_groups]
 
     def write(self, t: int) -> None:
-        """Write the value at t, unless it was the last one written."""
-        if t != self._written_at:
-            self.rewrite(t)
-
-    def rewrite(self, t: int) -> None:
         """Write the value at t."""
         values = self.curve.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
         groups = self.optimizer.param_groups
-        param_groups.write(groups, self.key, values)
-        self._written, self._written_at = values, t
-        self._stamps = _stamps(groups, self.key)
+        if self._writer is None:
+            self._writer = param_groups.fastest_writer(groups, self.key)
+        self._writer(groups, self.key, values)
+        self._written, self.written_at = values, t
+        self._stamps = values if self._writer is param_groups.write_floats else self._now()
 
     def overwritten(self) -> int | None:
         """The first group that somebody else wrote since the last :meth:`write`, if there is one."""
-        stamps = _stamps(self.optimizer.param_groups, self.key)
-        if stamps == self._stamps:
+        now = self._now()
+        if now == self._stamps:
             return None
-        return next(i for i, (now, then) in enumerate(zip(stamps, self._stamps, strict=True)) if now != then)
+        self._writer = None  # whoever wrote may have put something else there
+        return next(i for i, (a, b) in enumerate(zip(now, self._stamps, strict=True)) if a != b)
+
+    def _now(self) -> Sequence[object]:
+        """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait)."""
+        entries = param_groups.entries(self.optimizer.param_groups, self.key)
+        if self._writer is param_groups.write_floats:
+            return entries
+        return [(id(entry), entry._version) if isinstance(entry, torch.Tensor) else entry for entry in entries]
 
     def adopt(self) -> list[float]:
         """Take groups in that were added since, each from the value it has: it follows the first group in proportion.
@@ -102,7 +108,8 @@ class Track:
         self.curve = self.curve.extended(initial, target)
         self.own += added
         self.late += len(added)
-        self.rewrite(self._written_at)
+        self._writer = None
+        self.write(self.written_at)
         return added
 
     def state(self, steps: int) -> State:
@@ -114,11 +121,3 @@ class Track:
         if self.undamped is not None:
             state["undamped"] = self.undamped
         return state
-
-
-def _stamps(groups: Sequence[param_groups.ParamGroup], key: str) -> list[object]:
-    """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait)."""
-    return [
-        (id(entry), entry._version) if isinstance(entry, torch.Tensor) else entry
-        for entry in param_groups.entries(groups, key)
-    ]
