@@ -1,6 +1,5 @@
 """What a callback says when training starts: what will happen, in numbers, and what may not."""
 
-import math
 from collections.abc import Sequence
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
@@ -57,8 +56,9 @@ def announce(
     if checkpoint_total is not None and checkpoint_total != total:
         now = "an unknown number of" if total is None else f"{total:,}"
         rank_zero_info(f"{owner}: re-planned over {now} {interval}s; the checkpoint's curve had {checkpoint_total:,}.")
-    schedules = [track.curve.schedule for track in tracks]
-    if max_time and any(s.decay is not None and s.decay_end < math.inf for s in schedules):
+    decays = [track.curve.schedule.decay for track in tracks]
+    ends = settings.decay_duration is not None or any(decay is not None and decay.ends for decay in decays)
+    if max_time and ends:
         rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {total} {interval}s.")
 
 

@@ -203,7 +203,8 @@ class HyperparameterWarmup(ScheduleCallback):
             raise ValueError(f"HyperparameterWarmup(initial_value={initial_value!r}): that is one of learning rates.")
         if isinstance(warmup, Warmup) and warmup.counts_steps:
             raise ValueError(f"HyperparameterWarmup(warmup={warmup!r}): that warmup is one of learning rates.")
-        if settings.warms_up and initial_value is None:
+        nothing = initial_value is None or (isinstance(initial_value, dict) and None in initial_value.values())
+        if settings.warms_up and nothing:
             raise ValueError(
                 f"HyperparameterWarmup(parameter={parameter!r}, warmup={warmup!r}) says nothing of where the warmup"
                 " starts: give initial_value=..."

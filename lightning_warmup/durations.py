@@ -70,6 +70,10 @@ def parse_duration(owner: str, name: str, value: object, *, also: str = "") -> L
     raise ValueError(f"{call} is not a duration. Expected {_FORMS}{also}.")
 
 
+class TooShortError(ValueError):
+    """The run is too short for what is to happen in it."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What a schedule must know of a run: how long it is, in each unit.
@@ -116,10 +120,10 @@ class Run:
         exact = self._exact(owner, name, value, interval)
         whole = math.floor(exact + Fraction(1, 2))
         if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
-            fix = "write 0 for none, or at least one step"
+            fix = "write at least one step, or leave it out"
             if interval == "epoch":
-                fix = "write 0 for none, at least one epoch, or use interval='step'"
-            raise ValueError(f"{owner}({name}={value!r}) is {float(exact):.4g} {interval}s of this run: {fix}.")
+                fix = "write at least one epoch, leave it out, or use interval='step'"
+            raise TooShortError(f"{owner}({name}={value!r}) is {float(exact):.4g} {interval}s of this run: {fix}.")
         return whole
 
     def _exact(self, owner: str, name: str, value: Duration, interval: Interval) -> Fraction:

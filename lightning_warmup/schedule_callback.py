@@ -18,6 +18,7 @@ from lightning_warmup import param_groups
 from lightning_warmup.adaptive import AdaptiveStart, adaptive_start
 from lightning_warmup.announce import announce
 from lightning_warmup.critical_lr import MeasuredLearningRate
+from lightning_warmup.durations import TooShortError
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
 from lightning_warmup.preview import plot_steps, values_of_steps
@@ -200,8 +201,10 @@ class ScheduleCallback(Callback):
         self._forget()
         # Read here: StochasticWeightAveraging adds an epoch without steps in on_fit_start.
         self._max_epochs = trainer.max_epochs
-        for other in _callbacks(trainer):
-            if other is not self and isinstance(other, ScheduleCallback) and self._clashes(other):
+        others = list(_callbacks(trainer))
+        others.remove(self)  # once: the same object may be there twice
+        for other in others:
+            if isinstance(other, ScheduleCallback) and self._clashes(other):
                 raise MisconfigurationException(
                     f"{self!r} and {other!r} both write {self._parameter!r} of the same optimizer. Remove one of them"
                     " (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own optimizer=."
@@ -223,6 +226,16 @@ class ScheduleCallback(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self._resumed_step = checkpoint["global_step"]
+        states = checkpoint.get("callbacks", {})
+        if self.state_key not in states:
+            # The same schedule, then of all optimizers, now of one, or the other way round.
+            same = self._generate_state_key(parameter=self._parameter).removesuffix("}")
+            for key, state in states.items():
+                if isinstance(key, str) and key.startswith(same):
+                    self._loaded = {
+                        **state,
+                        "optimizers": {**self._loaded.get("optimizers", {}), **state["optimizers"]},
+                    }
 
     @override
     def load_state_dict(self, state_dict: State) -> None:
@@ -268,10 +281,11 @@ class ScheduleCallback(Callback):
                 fresh=self._fresh,
                 module_scheduler=module_scheduler,
                 overrides=self._override_module_scheduler,
+                several=len(trainer.optimizers) > 1,
                 plateau=self._plateau,
             )
             self._tracks = [self._start.track(i, optimizer, self._key(optimizer)) for i, optimizer in optimizers]
-        except ValueError as error:
+        except TooShortError as error:
             if not trainer.fast_dev_run:  # type: ignore[attr-defined]
                 raise
             rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
@@ -288,16 +302,17 @@ class ScheduleCallback(Callback):
         if self._adaptive is not None and not self._adaptive_settled:
             self._adaptive.check(trainer, pl_module, self._tracks)
         self._watch_raw_steps()
-        self._total = planned.total(self._settings.interval)
+        interval = self._settings.interval
+        self._total = planned.total(interval)
         announce(
             self._settings,
             self._parameter,
             self._tracks,
             trainer_run=run,
             planned=planned,
-            checkpoint_total=self._loaded.get("total"),
+            checkpoint_total=self._loaded.get("total") if self._loaded.get("interval") == interval else None,
             module_scheduler=module_scheduler,
-            max_time=any(isinstance(callback, Timer) for callback in _callbacks(trainer)),
+            max_time=any(isinstance(c, Timer) and c.time_remaining() is not None for c in _callbacks(trainer)),
         )
         self._hand_over(trainer, trainer.current_epoch)
         self._write(trainer)
@@ -343,7 +358,9 @@ class ScheduleCallback(Callback):
                     " those that optimizer_step() is given."
                 )
 
-        self._step_hooks = [track.optimizer.register_step_post_hook(stepped) for track in self._tracks]
+        # Lightning takes optimizers that are none of torch's, as DeepSpeed's.
+        watched = [track.optimizer for track in self._tracks if isinstance(track.optimizer, Optimizer)]
+        self._step_hooks = [optimizer.register_step_post_hook(stepped) for optimizer in watched]
 
     # --- every step ------------------------------------------------------------------------------------------------
 
@@ -354,10 +371,12 @@ class ScheduleCallback(Callback):
         for track in self._tracks:
             if len(track.optimizer.param_groups) > len(track.own):
                 self._adopt(track)
-            if track.curve.schedule.clock == "step":
-                t = track.steps
-            else:
-                t = trainer.current_epoch + epochs_ahead - self._first_epoch
+            t = track.steps
+            if track.curve.schedule.clock == "epoch":
+                # Step t belongs to epoch t // steps_per_epoch; where that is unknown, to the Trainer's.
+                assert self._start is not None
+                per_epoch = self._start.run.steps_per_epoch
+                t = t // per_epoch if per_epoch else trainer.current_epoch + epochs_ahead - self._first_epoch
             if again or t != track.written_at:
                 track.write(t)
 
@@ -406,18 +425,23 @@ class ScheduleCallback(Callback):
         if not self._counter.begin(track):
             return
         self._write(trainer)
-        if not self._handed_over and (group := track.overwritten()) is not None:
+        if not self._handed_over and track.overwritten() is not None:
+            self._tell_of_writer(track, "before", f"{self!r} wrote its own value over it, and will go on doing so")
             self._write(trainer, again=True)
-            if not self._warned_of_writer and not self._override_module_scheduler:
-                self._warned_of_writer = True
-                name = track.names[group] or f"group {group}"
-                rank_zero_warn(
-                    f"Something else wrote {self._parameter!r} of the param group {name!r} before step"
-                    f" {track.steps:,}: {self!r} wrote its own value over it, and will go on doing so."
-                )
-
         if self._adaptive is not None and not self._adaptive_settled:
             self._measure(self._adaptive, trainer, pl_module, track)
+
+    def _tell_of_writer(self, track: Track, when: str, what: str) -> None:
+        """Say once that somebody else wrote our values."""
+        group = track.overwritten()
+        if group is None or self._warned_of_writer or self._override_module_scheduler:
+            return
+        self._warned_of_writer = True
+        name = track.names[group] or f"group {group}"
+        rank_zero_warn(
+            f"Something else wrote {self._parameter!r} of the param group {name!r} {when} step {track.steps:,}: {what}."
+            f" Leave {self._parameter!r} to {self._settings.owner}."
+        )
 
     def _measure(
         self, adaptive: AdaptiveStart, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track
@@ -436,6 +460,10 @@ class ScheduleCallback(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._counter.settle(had_loss=bool(outputs) or not pl_module.automatic_optimization):
+            for track in self._tracks:
+                # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
+                if track.steps % 64 == 1 and not self._handed_over and not self._warned_of_writer:
+                    self._tell_of_writer(track, "after", "that step may have used it")
             self._write(trainer)
 
     @override
@@ -506,7 +534,8 @@ class ScheduleCallback(Callback):
     def state_dict(self) -> State:
         """What a resumed run cannot compute again: where it stands and what it set out from, in plain Python."""
         if not self._tracks:
-            return {}
+            # A resumed run that fails, or stands aside, before it begins must not lose what it was given.
+            return self._loaded
         # A checkpoint may be saved between a step and its on_train_batch_end.
         optimizers = {track.index: track.state(track.steps + self._counter.under_way(track)) for track in self._tracks}
         state = {
@@ -514,6 +543,7 @@ class ScheduleCallback(Callback):
             "first_epoch": self._first_epoch,
             "first_step": self._first_step,
             "total": self._total,
+            "interval": self._settings.interval,
         }
         if self._adaptive is not None:
             state["adaptive"] = self._adaptive.state()

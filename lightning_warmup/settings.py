@@ -9,7 +9,7 @@ from lightning_warmup.beta2_warmups import Beta2Warmup
 from lightning_warmup.checks import is_number
 from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.decays import Decay, DecayName, Phase, decay_named
-from lightning_warmup.durations import Duration, Interval, Run, parse_duration
+from lightning_warmup.durations import Duration, Interval, Run, TooShortError, parse_duration
 from lightning_warmup.group_values import check_spec, initial_values, target_values
 from lightning_warmup.scaling import BatchSizeScaling
 from lightning_warmup.schedule import Schedule
@@ -86,7 +86,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.warmup, Warmup):
-            parse_duration(self.owner, "warmup", self.warmup, also=", or a shape with a duration: CosineWarmup('5%')")
+            parse_duration(
+                self.owner, "warmup", self.warmup, also=", or a shape: CosineWarmup('5%'), in YAML with class_path"
+            )
         if isinstance(self.decay, str):
             decay_named(self.decay, self.owner)
         elif self.decay is not None and not isinstance(self.decay, Decay):
@@ -315,7 +317,7 @@ class Settings:
         if self.decay_duration is not None:
             phases["decay_duration"] = run.intervals(self.owner, "decay_duration", self.decay_duration, interval)
         if total is not None and sum(phases.values()) > total:
-            raise ValueError(self._too_long(phases, total))
+            raise TooShortError(self._too_long(phases, total))
 
         start = phases["warmup"] + phases["hold"]
         end = math.inf
@@ -369,6 +371,9 @@ class Settings:
                 values = curve.values(t)
             except OverflowError:
                 values = [math.inf]
+            except (TypeError, ZeroDivisionError) as error:
+                shape = self.warmup if t < warm else self.decay
+                raise ValueError(f"{self.owner}: {shape!r} fails at {schedule.clock} {t:,}: {error}.") from error
             for value in values:
                 if not is_number(value) or value < 0:
                     shape = self.warmup if t < warm else self.decay

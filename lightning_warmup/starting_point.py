@@ -29,6 +29,7 @@ class StartingPoint:
         fresh: Values of the groups as ``configure_optimizers`` made them, by the index of the optimizer.
         module_scheduler: The module's own schedulers, if it has any.
         overrides: Whether they are overridden; else the curve is a factor on what they give.
+        several: Whether the Trainer has more than one optimizer.
         plateau: The decay, where that follows a metric.
     """
 
@@ -40,6 +41,7 @@ class StartingPoint:
     fresh: dict[int, list[float]]
     module_scheduler: ModuleScheduler | None
     overrides: bool
+    several: bool
     plateau: Plateau | None
 
     def track(self, index: int, optimizer: Optimizer, key: str) -> Track:
@@ -53,8 +55,12 @@ class StartingPoint:
         own = undamped = param_groups.read(groups, key)
         if key == "lr" and (self.overrides or self.resumed_step):
             own = unscheduled(groups, self.module_scheduler.schedulers if self.module_scheduler else [])
+        if self.resumed_step and self.resume == "config":
+            own = list(self.fresh[index])
         steps, late, target, initial = self.resumed_step, 0, None, None
         loaded: dict[str, Any] | None = self.loaded.get(index)
+        if loaded is None and self.resumed_step and self.several:
+            steps = self._steps_by_its_state(index, optimizer)
         if loaded is not None:
             steps, late = loaded["steps"], loaded.get("late", 0)
             undamped = loaded.get("undamped", undamped)
@@ -79,6 +85,16 @@ class StartingPoint:
             track.curve = track.curve.extended(initial[-late:], loaded["target"][-late:])
         self._check_shared_tensors(track)
         return track
+
+    def _steps_by_its_state(self, index: int, optimizer: Optimizer) -> int:
+        """Steps of one of several optimizers, without a state of ours: the Trainer counts them together."""
+        taken = [int(state["step"]) for state in optimizer.state.values() if "step" in state]
+        if not taken:
+            rank_zero_warn(
+                f"{self.settings.owner}: the checkpoint does not tell how many steps optimizer {index} has taken, so"
+                " its schedule starts over."
+            )
+        return max(taken, default=0)
 
     def replanned(self, track: Track, settings: Settings) -> Curve:
         """The curve of a track by other settings; its targets stay."""

@@ -1,7 +1,10 @@
 """Manual optimization: each optimizer by its own count."""
 
+import warnings
+from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from runs import Line, RecordingSGD, fit, loader, trainer
@@ -109,3 +112,39 @@ def test_manual_lbfgs() -> None:
 
     callback = LearningRateWarmup(4, "linear", total=10)
     assert fit(callback, Manual(), max_epochs=1).seen == values(callback, 0.1, 10)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.parametrize("adam", [True, False])
+def test_a_checkpoint_without_us_does_not_mix_the_counts(adam: bool, tmp_path: Path) -> None:
+    def module() -> Adversarial:
+        line = Adversarial()
+        if adam:
+            line.configure = lambda m: [
+                torch.optim.Adam([m.weight], lr=0.1),
+                torch.optim.Adam([m.bias], lr=0.2),
+            ]
+        return line
+
+    class Save(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+            if trainer.global_step == 40:
+                trainer.save_checkpoint(tmp_path / "10.ckpt")
+
+    class Seen(pl.Callback):
+        def __init__(self) -> None:
+            self.lrs: list[list[float]] = [[], []]
+
+        def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: Any, optimizer: Any) -> None:
+            index = trainer.optimizers.index(optimizer)
+            self.lrs[index].append(optimizer.param_groups[0]["lr"])
+
+    fit([Save()], module(), max_epochs=2)
+    callbacks = [LearningRateWarmup(15, optimizer=0), LearningRateWarmup(45, optimizer=1), seen := Seen()]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(callbacks, module(), max_epochs=2, ckpt_path=tmp_path / "10.ckpt")
+    start = 10 if adam else 0
+    assert any("has taken, so its schedule starts over" in str(w.message) for w in caught) != adam
+    assert seen.lrs[0] == values(callbacks[0], 0.1, 40)[start : start + 10]
+    assert seen.lrs[1] == values(callbacks[1], 0.2, 90)[3 * start : 3 * start + 30]

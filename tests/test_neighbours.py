@@ -166,3 +166,30 @@ def test_validation_in_mid_epoch() -> None:
     module.validation_step = lambda batch, batch_idx: module.loss(batch)  # type: ignore[method-assign]
     trainer(warmup, max_epochs=2, val_check_interval=3).fit(module, loader(10), loader(2))
     assert module.used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)
+
+
+class LateWriter(Line):
+    """Writes where nobody comes after it: in the module's hook."""
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        optimizer.param_groups[0]["lr"] = 7.0
+
+
+class Snippet(Line):
+    """The warmup that many copy: it writes after the step."""
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        optimizer.step(closure=optimizer_closure)
+        for group in optimizer.param_groups:
+            group["lr"] = 7.0
+
+
+@pytest.mark.parametrize("module", [LateWriter, Snippet])
+def test_a_writer_after_us_is_named_once(module: type[Line]) -> None:
+    with pytest.warns(
+        UserWarning, match="Something else wrote 'lr' of the param group 'group 0' after step 1"
+    ) as caught:
+        used = fit(LearningRateWarmup(5, "cosine"), module(), max_epochs=2).used
+    assert len([w for w in caught if "Something else" in str(w.message)]) == 1
+    if module is Snippet:
+        assert used == LearningRateWarmup(5, "cosine").values(0.1, total_steps=20, steps_per_epoch=10)

@@ -241,3 +241,39 @@ def test_one_callback_in_two_trainers() -> None:
     callback = warmup()
     for _ in range(2):
         assert fit(callback, Line(momentum), max_epochs=EPOCHS, batches=BATCHES).used == curve()
+
+
+def test_a_resumed_run_that_fails_at_once_loses_nothing(tmp_path: Path) -> None:
+    path = saved(tmp_path, warmup(), after=5)
+    settings = {"enable_checkpointing": True, "default_root_dir": tmp_path, "ckpt_path": path}
+    callbacks = [LearningRateWarmup(500, "cosine"), OnExceptionCheckpoint(tmp_path, filename="failed")]
+    with pytest.raises(ValueError, match="is more than the 60 steps"):
+        fit(callbacks, Line(momentum), max_epochs=EPOCHS, batches=BATCHES, **settings)
+    assert resume(tmp_path / "failed.ckpt", warmup()) == curve()[5:]
+
+
+def test_an_idle_run_between_loses_nothing(tmp_path: Path) -> None:
+    path = saved(tmp_path, warmup(), after=5)
+    idle = [LearningRateWarmup(), SaveEveryBatch(tmp_path)]
+    fit(idle, Line(momentum), max_epochs=EPOCHS, batches=BATCHES, ckpt_path=path)
+    assert resume(tmp_path / "1.ckpt", warmup())[0] in curve()
+
+
+def test_config_wins_without_a_state_too(tmp_path: Path) -> None:
+    path = saved(tmp_path, lr=0.3)
+    assert resume(path, warmup(resume="config"), lr=0.1) == curve(0.1)[20:]
+    assert resume(path, warmup(), lr=0.1) == curve(0.3)[20:]
+
+
+@pytest.mark.filterwarnings("ignore:.*add the following callbacks")
+@pytest.mark.parametrize(("before", "now"), [(None, 0), (0, None)])
+def test_naming_the_optimizer_finds_the_state(before: int | None, now: int | None, tmp_path: Path) -> None:
+    path = saved(tmp_path, warmup(optimizer=before), after=5)
+    assert resume(path, warmup(optimizer=now)) == curve()[5:]
+
+
+def test_interval_changed_is_no_longer_run(tmp_path: Path, messages: list[str]) -> None:
+    path = saved(tmp_path, warmup())
+    messages.clear()
+    resume(path, warmup("epoch"))
+    assert not [line for line in messages if "re-planned" in line]

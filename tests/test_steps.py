@@ -1,5 +1,6 @@
 """Steps are optimizer steps: what each one used equals ``values()``, whatever the Trainer does around it."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -364,3 +365,59 @@ def test_evaluation_is_left_alone() -> None:
     assert callback.state_dict() == {}
     ours.fit(module, loader(10), loader(2))
     check(callback, module.used, steps_per_epoch=10)
+
+
+def test_the_same_object_twice() -> None:
+    callback = LearningRateWarmup(3)
+    with pytest.raises(MisconfigurationException, match="both write 'lr' of the same optimizer"):
+        fit([callback, callback], max_epochs=1)
+
+
+def test_fast_dev_run_still_refuses_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="names the group 'hed'"):
+        fit(LearningRateWarmup(1, target_lr={"hed": 0.3, "default": 0.1}), fast_dev_run=5)
+
+
+class Wrapped:
+    """An optimizer that is none of torch's, as DeepSpeed's."""
+
+    def __init__(self, optimizer: RecordingSGD) -> None:
+        self.optimizer = optimizer
+        self.defaults, self.state = optimizer.defaults, optimizer.state
+
+    @property
+    def param_groups(self) -> Any:
+        return self.optimizer.param_groups
+
+    def step(self, closure: Any = None) -> Any:
+        return self.optimizer.step(closure)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.optimizer.zero_grad(set_to_none)
+
+    def state_dict(self) -> Any:
+        return self.optimizer.state_dict()
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        self.optimizer.load_state_dict(state_dict)
+
+
+def test_an_optimizer_that_is_none_of_torchs() -> None:
+    callback = LearningRateWarmup(3, "linear")
+    module = Line(lambda m: Wrapped(RecordingSGD(m.parameters(), lr=0.1)))
+    fit(callback, module, max_epochs=1)
+    check(callback, module.trainer.optimizers[0].optimizer.lrs(), steps_per_epoch=10)
+
+
+def test_a_function_that_fails_is_named() -> None:
+    with pytest.raises(ValueError, match=r"FunctionWarmup\(duration=5, function=.*fails at step 0: float"):
+        fit(LearningRateWarmup(FunctionWarmup(5, lambda u: None)), max_epochs=1)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.filterwarnings("ignore:.*max_time may end the run")
+@pytest.mark.parametrize(("decay", "warns"), [("cosine", True), ("inverse_sqrt", False), ("constant", False)])
+def test_max_time_concerns_decays_that_end(decay: Any, warns: bool) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(LearningRateWarmup(5, decay), max_epochs=2, max_time={"hours": 1})
+    assert any("max_time" in str(w.message) for w in caught) == warns
