@@ -120,9 +120,11 @@ class Run:
         exact = self._exact(owner, name, value, interval)
         whole = math.floor(exact + Fraction(1, 2))
         if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
-            fix = "write at least one step, or leave it out"
+            # Phases may be left out; the durations inside shapes may not.
+            none = "0 for none, " if name in ("warmup", "duration", "hold", "decay_duration", "cooldown") else ""
+            fix = "write 0 for none, or at least one step" if none else "write at least one step"
             if interval == "epoch":
-                fix = "write at least one epoch, leave it out, or use interval='step'"
+                fix = f"write {none}at least one epoch, or use interval='step'"
             raise TooShortError(f"{owner}({name}={value!r}) is {float(exact):.4g} {interval}s of this run: {fix}.")
         return whole
 

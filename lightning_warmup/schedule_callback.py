@@ -486,7 +486,9 @@ class ScheduleCallback(Callback):
             return
         track = self._tracks[0]
         schedule = track.curve.schedule
-        if not schedule.decay_start <= track.written_at // schedule.decay_stride < schedule.decay_end:
+        by_step = schedule.clock == "step"
+        t = track.steps if by_step else trainer.current_epoch - self._first_epoch
+        if not schedule.decay_start <= t // schedule.decay_stride < schedule.decay_end:
             return
         monitor = self._plateau.spec.monitor
         if monitor not in trainer.callback_metrics:
@@ -503,7 +505,9 @@ class ScheduleCallback(Callback):
         if self._plateau.update(value):
             factor = self._plateau.factor_at(0, math.inf)
             rank_zero_info(f"{self._settings.owner}: {monitor} has stopped improving, factor {factor:.4g} from now on.")
-            self._write(trainer, again=schedule.clock == "step")
+            # By epoch the new factor waits for the next epoch, whose value may be written already.
+            per_epoch = self._start.run.steps_per_epoch if self._start else None
+            self._write(trainer, again=by_step or (per_epoch is not None and track.steps % per_epoch == 0))
 
     # --- after the last step ---------------------------------------------------------------------------------------
 

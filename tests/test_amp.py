@@ -42,9 +42,10 @@ class SaveEveryBatch(pl.Callback):
         trainer.save_checkpoint(self.folder / f"{self.seen}.ckpt")
 
 
+@pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_skipped_steps_are_not_counted(accumulation: int) -> None:
-    callback = LearningRateWarmup(6, "cosine")
+def test_skipped_steps_are_not_counted(accumulation: int, interval: Any) -> None:
+    callback = LearningRateWarmup(6 if interval == "step" else 1, "cosine", interval=interval)
     module = fit(callback, Overflows(), max_epochs=2, plugins=[scaled()], accumulate_grad_batches=accumulation)
     used = module.used
     taken = 20 - len(SKIPPED) if accumulation == 1 else 10 - len({batch // 2 for batch in SKIPPED})
