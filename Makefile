@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow lint check picture pictures
+.PHONY: demo test slow lint check bench picture pictures
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -19,6 +19,9 @@ lint: .venv/ready ## formatter, linter, strict types
 	$(BIN)/mypy
 
 check: lint test
+
+bench: .venv/ready ## what a schedule costs beside others (pip install them to have them in), into docs/performance.md
+	$(BIN)/python benchmarks/overhead.py --markdown docs/performance.md
 
 picture: demo ## renew the picture of the README
 	mkdir -p docs/images
