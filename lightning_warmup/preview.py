@@ -13,6 +13,82 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+class Previewed:
+    """What a schedule will do, without a Trainer."""
+
+    _parameter: str
+    _settings: Settings
+
+    def values(
+        self,
+        lr: float | Mapping[str, float],
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+        batch_size: int | None = None,
+    ) -> Any:
+        """What each of ``total_steps`` optimizer steps would use, without a Trainer.
+
+        Args:
+            lr: The optimizer's own value (of a learning rate: its ``lr``), or a mapping from group name to one.
+            total_steps: Optimizer steps of the whole run, ≥ 1.
+            steps_per_epoch: Optimizer steps of an epoch, ≥ 1.
+            betas: The optimizer's ``betas``, or a mapping from group name to them, for warmups that depend on β2.
+            batch_size: Global batch size, for durations in samples and targets that scale with it.
+
+        Returns:
+            A list of ``total_steps`` values, the one at index t for optimizer step t; for a mapping, one such list by
+            group name.
+
+        Raises:
+            ValueError: If an argument is out of range, the phases do not fit into the run, or a value depends on the
+                run itself or on an argument that was not given.
+
+        >>> from lightning_warmup import LearningRateWarmup
+        >>> lrs = LearningRateWarmup(2, "linear").values(0.3, total_steps=6, steps_per_epoch=3)
+        >>> [round(lr, 3) for lr in lrs]
+        [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
+        """
+        return values_of_steps(self._settings, lr, total_steps, steps_per_epoch, betas, batch_size)
+
+    def plot(
+        self,
+        lr: float | Mapping[str, float],
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+        batch_size: int | None = None,
+        ax: "Axes | None" = None,
+    ) -> "tuple[Figure, Axes]":
+        """Plot :meth:`values` over the optimizer steps.
+
+        Args:
+            lr: As in :meth:`values`.
+            total_steps: As in :meth:`values`.
+            steps_per_epoch: As in :meth:`values`.
+            betas: As in :meth:`values`.
+            batch_size: As in :meth:`values`.
+            ax: Axes to draw on; None makes a new figure.
+
+        Returns:
+            The figure and the axes, as torchmetrics does.
+
+        Raises:
+            ModuleNotFoundError: Without matplotlib (``pip install "lightning_warmup[plot]"``).
+            ValueError: As :meth:`values`.
+
+        >>> from lightning_warmup import LearningRateWarmup
+        >>> figure, axes = LearningRateWarmup(10, "cosine").plot(0.1, total_steps=100, steps_per_epoch=20)
+        >>> axes.get_xlabel(), axes.get_ylabel()
+        ('optimizer step', 'lr')
+        """
+        values = values_of_steps(self._settings, lr, total_steps, steps_per_epoch, betas, batch_size)
+        lines = values if isinstance(lr, Mapping) else {None: values}
+        return plot_steps(lines, self._parameter, ax)
+
+
 def values_of_steps(
     settings: Settings,
     lr: float | Mapping[str, float],
@@ -21,7 +97,7 @@ def values_of_steps(
     betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
     batch_size: int | None,
 ) -> Any:
-    """What each optimizer step would use; see :meth:`ScheduleCallback.values`."""
+    """What each optimizer step would use; see :meth:`Previewed.values`."""
     owner = settings.owner
     if settings.measured is not None:
         raise ValueError(

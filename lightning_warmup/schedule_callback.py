@@ -1,9 +1,8 @@
 """What the Lightning callbacks share: thin hooks that count optimizer steps and write a schedule into param groups."""
 
 import math
-from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -21,7 +20,7 @@ from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.durations import TooShortError
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
-from lightning_warmup.preview import plot_steps, values_of_steps
+from lightning_warmup.preview import Previewed
 from lightning_warmup.run_length import trainer_run
 from lightning_warmup.settings import Settings
 from lightning_warmup.starting_point import StartingPoint
@@ -29,12 +28,8 @@ from lightning_warmup.step_counter import StepCounter
 from lightning_warmup.track import State, Track
 from lightning_warmup.warmups import Warmup
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-
-class ScheduleCallback(Callback):
+class ScheduleCallback(Previewed, Callback):
     """One schedule of one hyper-parameter: what :class:`LearningRateWarmup` and :class:`HyperparameterWarmup` share.
 
     Values are absolute and a pure function of the optimizer steps taken. The value of the next step is written as soon
@@ -120,77 +115,6 @@ class ScheduleCallback(Callback):
         if self._optimizer is not None:
             parts.append(f"optimizer={self._optimizer}")
         return f"{settings.owner}({', '.join(parts)})"
-
-    # --- without a Trainer -----------------------------------------------------------------------------------------
-
-    def values(
-        self,
-        lr: float | Mapping[str, float],
-        *,
-        total_steps: int,
-        steps_per_epoch: int,
-        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
-        batch_size: int | None = None,
-    ) -> Any:
-        """What each of ``total_steps`` optimizer steps would use, without a Trainer.
-
-        Args:
-            lr: The optimizer's own value (of a learning rate: its ``lr``), or a mapping from group name to one.
-            total_steps: Optimizer steps of the whole run, ≥ 1.
-            steps_per_epoch: Optimizer steps of an epoch, ≥ 1.
-            betas: The optimizer's ``betas``, or a mapping from group name to them, for warmups that depend on β2.
-            batch_size: Global batch size, for durations in samples and targets that scale with it.
-
-        Returns:
-            A list of ``total_steps`` values, the one at index t for optimizer step t; for a mapping, one such list by
-            group name.
-
-        Raises:
-            ValueError: If an argument is out of range, the phases do not fit into the run, or a value depends on the
-                run itself or on an argument that was not given.
-
-        >>> from lightning_warmup import LearningRateWarmup
-        >>> lrs = LearningRateWarmup(2, "linear").values(0.3, total_steps=6, steps_per_epoch=3)
-        >>> [round(lr, 3) for lr in lrs]
-        [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
-        """
-        return values_of_steps(self._settings, lr, total_steps, steps_per_epoch, betas, batch_size)
-
-    def plot(
-        self,
-        lr: float | Mapping[str, float],
-        *,
-        total_steps: int,
-        steps_per_epoch: int,
-        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
-        batch_size: int | None = None,
-        ax: "Axes | None" = None,
-    ) -> "tuple[Figure, Axes]":
-        """Plot :meth:`values` over the optimizer steps.
-
-        Args:
-            lr: As in :meth:`values`.
-            total_steps: As in :meth:`values`.
-            steps_per_epoch: As in :meth:`values`.
-            betas: As in :meth:`values`.
-            batch_size: As in :meth:`values`.
-            ax: Axes to draw on; None makes a new figure.
-
-        Returns:
-            The figure and the axes, as torchmetrics does.
-
-        Raises:
-            ModuleNotFoundError: Without matplotlib (``pip install "lightning_warmup[plot]"``).
-            ValueError: As :meth:`values`.
-
-        >>> from lightning_warmup import LearningRateWarmup
-        >>> figure, axes = LearningRateWarmup(10, "cosine").plot(0.1, total_steps=100, steps_per_epoch=20)
-        >>> axes.get_xlabel(), axes.get_ylabel()
-        ('optimizer step', 'lr')
-        """
-        values = values_of_steps(self._settings, lr, total_steps, steps_per_epoch, betas, batch_size)
-        lines = values if isinstance(lr, Mapping) else {None: values}
-        return plot_steps(lines, self._parameter, ax)
 
     # --- before the first step -------------------------------------------------------------------------------------
 
