@@ -121,7 +121,7 @@ class CriticalStart(AdaptiveStart):
             return replace(self._given, initial=None)
         length = self._spec.shortened(self._length, self._share)
         ramp = _CriticalRamp(length, self._length, self._share) if length else 0
-        return replace(self._given, warmup=ramp, initial=f"{self._share:%}" if length else None)
+        return replace(self._given, warmup=ramp, initial=None)  # the ramp knows where it starts
 
     def measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track, rates: Sequence[float]) -> None:
         assert self._live is not None

@@ -82,7 +82,7 @@ class ForeachWriter:
 
     def __call__(self, groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
         """Set the values."""
-        self._values.copy_(torch.tensor(values, dtype=self._values.dtype))
+        self._values.copy_(torch.tensor(values, dtype=self._values.dtype), non_blocking=True)
         torch._foreach_copy_(entries(groups, key), self._each)
 
 

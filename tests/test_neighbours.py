@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.tuner import Tuner
 from runs import Line, RecordingSGD, fit, loader, trainer
+from test_steps import Stream
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import LearningRateWarmup
@@ -59,6 +60,18 @@ def test_learning_rate_monitor_logs_what_the_step_uses(
     assert len(logged) >= 4
     for step, lr in logged:
         assert lr == used[min(step, len(used) - 1)]
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_learning_rate_monitor_of_a_stream_by_epoch(ours_first: bool) -> None:
+    """Where the steps of an epoch are unknown, the next epoch's value is written at the end of each."""
+    warmup = LearningRateWarmup(2, "cosine", interval="epoch")
+    callbacks = [warmup, LearningRateMonitor("epoch")]
+    logger, module = Memory(), Line()
+    ours = trainer(*(callbacks if ours_first else callbacks[::-1]), max_epochs=5, logger=logger, log_every_n_steps=1)
+    ours.fit(module, DataLoader(Stream(), batch_size=2))
+    logged = [row["lr-RecordingSGD"] for row in logger.rows if "lr-RecordingSGD" in row]
+    assert logged == warmup.values(0.1, total_steps=5, steps_per_epoch=1)
 
 
 class Tuned(Line):

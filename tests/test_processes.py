@@ -129,6 +129,8 @@ def shard(folder: Path, steps: tuple[int, ...], ckpt_path: Path | None, distribu
     data = DataLoader(TensorDataset(torch.ones(40, 4)), batch_size=2)
     callbacks = [LearningRateWarmup(4, "cosine"), Tell(folder), Save(folder, *steps)]
     trainer(*callbacks, strategy=strategy, devices=2, max_epochs=2).fit(Sharded(), data, ckpt_path=ckpt_path)
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()  # or torch may abort when the interpreter exits
 
 
 @pytest.mark.parametrize("distributed", [False, True])
