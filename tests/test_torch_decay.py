@@ -181,3 +181,20 @@ def test_a_scheduler_too_short_for_a_long_run() -> None:
     decay = TorchDecay(partial(torch_schedulers.OneCycleLR, max_lr=0.3, total_steps=900_000))
     with pytest.raises(ValueError, match="ends after total_steps=900,000 of its steps, and the decay has 999,998"):
         LearningRateWarmup(2, decay).values(0.1, total_steps=1_000_000, steps_per_epoch=1000)
+
+
+def sequence(optimizer: torch.optim.Optimizer) -> torch_schedulers.LRScheduler:
+    """What YAML cannot say by itself: schedulers made of schedulers."""
+    parts = [torch_schedulers.ConstantLR(optimizer, 0.5, 2), torch_schedulers.ExponentialLR(optimizer, 0.9)]
+    return torch_schedulers.SequentialLR(optimizer, parts, milestones=[2])
+
+
+def test_a_function_of_ones_own_from_yaml() -> None:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser()
+    parser.add_class_arguments(LearningRateWarmup, "lr_warmup")
+    decay = {"class_path": "lightning_warmup.TorchDecay", "init_args": {"scheduler": "test_torch_decay.sequence"}}
+    config = parser.parse_object({"lr_warmup": {"warmup": 3, "decay": decay}})
+    callback = parser.instantiate(config).lr_warmup
+    assert callback.values(0.1, total_steps=20, steps_per_epoch=20)[3:] == alone(sequence, 0.1, 17)
