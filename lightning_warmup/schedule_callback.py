@@ -155,7 +155,8 @@ class ScheduleCallback(Previewed, Callback):
             # The same schedule, then of all optimizers, now of one, or the other way round.
             same = self._generate_state_key(parameter=self._parameter).removesuffix("}")
             for key, state in states.items():
-                if isinstance(key, str) and key.startswith(same):
+                ours = isinstance(key, str) and key.startswith(same)
+                if ours and (self._optimizer is None or self._optimizer in state["optimizers"]):
                     self._loaded = {
                         **state,
                         "optimizers": {**self._loaded.get("optimizers", {}), **state["optimizers"]},

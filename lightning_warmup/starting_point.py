@@ -66,6 +66,8 @@ class StartingPoint:
             undamped = loaded.get("undamped", undamped)
             known = len(groups) - late
             target, initial = loaded["target"], loaded.get("initial")
+            if "undamped" in loaded and not self._composes:
+                target = None  # those were factors on a scheduler that the module no longer has
             if self.resume == "checkpoint":
                 own = loaded["own"]
                 self._tell_of_other_base(index, own[:known])

@@ -148,3 +148,18 @@ def test_a_checkpoint_without_us_does_not_mix_the_counts(adam: bool, tmp_path: P
     assert any("has taken, so its schedule starts over" in str(w.message) for w in caught) != adam
     assert seen.lrs[0] == values(callbacks[0], 0.1, 40)[start : start + 10]
     assert seen.lrs[1] == values(callbacks[1], 0.2, 90)[3 * start : 3 * start + 30]
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.filterwarnings("ignore:.*has taken, so its schedule starts over")
+def test_a_callback_that_is_new_takes_no_other_optimizers_state(tmp_path: Path) -> None:
+    class Save(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+            if trainer.global_step == 40:
+                trainer.save_checkpoint(tmp_path / "10.ckpt")
+
+    fit([LearningRateWarmup(15, optimizer=0), Save()], Adversarial(), max_epochs=2)
+    new = LearningRateWarmup(45, optimizer=1)
+    fit([LearningRateWarmup(15, optimizer=0), new], Adversarial(), max_epochs=2, ckpt_path=tmp_path / "10.ckpt")
+    assert set(new.state_dict()["optimizers"]) == {1}
+    assert new._loaded == {}

@@ -380,3 +380,20 @@ def test_override_alone_silences_their_scheduler() -> None:
     assert fit(LearningRateWarmup(override_module_scheduler=True), Line(configure), max_epochs=2).used == [0.1] * 20
     with pytest.raises(ValueError, match=r"override_module_scheduler='yes'\): expected True or False"):
         LearningRateWarmup(override_module_scheduler="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:.*add the following callbacks")
+def test_resumed_without_the_modules_scheduler_the_target_is_the_base(tmp_path: Path) -> None:
+    """The state of a composed run holds factors; none of them may become a learning rate."""
+    composed = configured(SCHEDULERS["StepLR"], interval="step")
+    fit([LearningRateWarmup(9), SaveEveryBatch(tmp_path)], Line(composed), max_epochs=2)
+    groups = [{"lr": 0.1}, {"lr": 0.3}]
+
+    def alone(module: Line) -> RecordingSGD:
+        parameters = [[module.weight], [module.bias]]
+        return RecordingSGD([{**g, "params": p} for g, p in zip(groups, parameters, strict=True)], lr=0.1, momentum=0.9)
+
+    plain = Line(alone)
+    warmup = LearningRateWarmup(9, "cosine")
+    used = fit(warmup, plain, max_epochs=2, ckpt_path=tmp_path / "5.ckpt").used
+    assert used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)[5:]
