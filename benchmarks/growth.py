@@ -12,11 +12,11 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from contenders import OURS, TOTAL, our_step, quiet_trainer, schedule, within_a_fit
-from timing import interleaved
 
+from contenders import OURS, TOTAL, our_step, quiet_trainer, schedule, within_a_fit
 from lightning_warmup import CriticalLearningRateResult, LearningRateWarmup, param_groups
 from lightning_warmup.critical_lr_probe import LiveBatch, search
+from timing import interleaved
 
 LAZY = ("matplotlib", "plotext", "jsonargparse", "sklearn")
 """Not to be imported before they are used."""

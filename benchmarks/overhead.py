@@ -22,6 +22,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+
 from contenders import (
     FLOOR,
     IDLE,
@@ -43,9 +44,8 @@ from contenders import (
     within_a_fit,
 )
 from growth import growth
-from timing import Sample, interleaved
-
 from lightning_warmup import LearningRateWarmup
+from timing import Sample, interleaved
 
 GENERATED = "<!-- From here on written by `make bench`. -->"
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from summary import figures
 
 os.environ["MPLBACKEND"] = "Agg"

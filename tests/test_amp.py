@@ -7,11 +7,11 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import resume_point
 from torch.amp import GradScaler
 
 from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import resume_point
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 

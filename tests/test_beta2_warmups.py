@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from refusals import refused
-from runs import Line, fit
-from test_resume import SaveEveryBatch
 from torch.optim import Adam, AdamW, NAdam, Optimizer
 
 from lightning_warmup import (
@@ -23,6 +20,9 @@ from lightning_warmup import (
     UntunedLinearWarmup,
 )
 from lightning_warmup.beta2_warmups import Beta2Warmup
+from refusals import refused
+from runs import Line, fit
+from test_resume import SaveEveryBatch
 
 WARMUPS = [UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup()]
 every_warmup = pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)

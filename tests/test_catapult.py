@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit, loader, trainer
-from test_resume import SaveEveryBatch
 
 from lightning_warmup import LearningRateWarmup, PersistentCatapultWarmup
 from lightning_warmup.catapult import Catapult
 from lightning_warmup.critical_lr import CriticalLearningRateResult
+from runs import Line, RecordingSGD, fit, loader, trainer
+from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 

@@ -11,7 +11,6 @@ from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser
-from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
 import lightning_warmup
 from lightning_warmup import (
@@ -34,6 +33,7 @@ from lightning_warmup import (
     StepDecay,
     Warmup,
 )
+from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
 PUBLIC = [getattr(lightning_warmup, name) for name in lightning_warmup.__all__]
 PUBLIC_CLASSES = [public for public in PUBLIC if inspect.isclass(public) and not inspect.isabstract(public)]

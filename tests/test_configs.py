@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
 # Step → learning rate, in runs cut to 4 steps an epoch: 40 steps, or 72 of goyal_step_decay.

@@ -9,10 +9,6 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import resume_point
-from test_amp import Overflows, scaled
-from test_resume import SaveEveryBatch
 
 from lightning_warmup import (
     CosineWarmup,
@@ -23,6 +19,10 @@ from lightning_warmup import (
     LearningRateWarmup,
     RAdamWarmup,
 )
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import resume_point
+from test_amp import Overflows, scaled
+from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 

@@ -7,7 +7,6 @@ from dataclasses import FrozenInstanceError, dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import refused
 
 from lightning_warmup import (
     ConstantDecay,
@@ -24,6 +23,7 @@ from lightning_warmup import (
     PolynomialDecay,
     StepDecay,
 )
+from refusals import refused
 
 
 def parabola(u):

@@ -5,7 +5,6 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import refused
 
 from lightning_warmup import (
     ConstantWarmup,
@@ -21,6 +20,7 @@ from lightning_warmup import (
     PolynomialWarmup,
     StepDecay,
 )
+from refusals import refused
 
 
 def length(duration, *, steps=1000, steps_per_epoch=100, batch_size=None, **parameters):

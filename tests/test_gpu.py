@@ -6,9 +6,9 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from runs import Line, RecordingSGD, loader, trainer
 
 from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, loader, trainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -5,7 +5,6 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import refused
 
 from lightning_warmup import (
     ConstantWarmup,
@@ -19,6 +18,7 @@ from lightning_warmup import (
     SquareRootScaling,
     StepDecay,
 )
+from refusals import refused
 
 GROUPS = {"backbone": 0.1, "head": 1.0}
 

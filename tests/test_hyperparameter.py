@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit
 
 from lightning_warmup import CosineDecay, CosineWarmup, HyperparameterWarmup, LearningRateWarmup
+from runs import Line, RecordingSGD, fit
 
 
 def sgd(module: Line) -> RecordingSGD:

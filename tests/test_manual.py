@@ -7,9 +7,9 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from runs import Line, RecordingSGD, fit, loader, trainer
 
 from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
 
 
 class Adversarial(Line):

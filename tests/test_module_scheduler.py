@@ -11,10 +11,6 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import count, resume_point
-from test_amp import Overflows, scaled
-from test_resume import Killed, KillIn, SaveEveryBatch
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lightning_warmup import (
@@ -26,6 +22,10 @@ from lightning_warmup import (
     PolynomialWarmup,
     Warmup,
 )
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import count, resume_point
+from test_amp import Overflows, scaled
+from test_resume import Killed, KillIn, SaveEveryBatch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),

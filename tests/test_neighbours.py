@@ -15,11 +15,11 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.tuner import Tuner
-from runs import Line, RecordingSGD, fit, loader, trainer
-from test_steps import Stream
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
+from test_steps import Stream
 
 
 class Memory(Logger):

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, fit, loader, trainer
-from test_resume import SaveEveryBatch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_warmup import LearningRateWarmup, ReduceOnPlateauDecay
+from runs import Line, fit, loader, trainer
+from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 

@@ -7,10 +7,10 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import resume_point
 
 from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import resume_point
 
 # The loader of these tests gives equal batches, so that starting it again changes nothing.
 pytestmark = [

@@ -6,7 +6,6 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import refused
 
 from lightning_warmup import (
     ConstantDecay,
@@ -23,6 +22,7 @@ from lightning_warmup import (
     OneMinusSqrtDecay,
     StepDecay,
 )
+from refusals import refused
 
 
 def lrs(steps, /, *args, steps_per_epoch=1, batch_size=None, lr=1.0, **parameters):

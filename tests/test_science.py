@@ -7,12 +7,12 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from runs import trainer
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader
 
 from lightning_warmup import LearningRateWarmup, LinearWarmup, PersistentCatapultWarmup
+from runs import trainer
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,6 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit, loader, trainer
-from summary import count
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_warmup import (
@@ -35,6 +33,8 @@ from lightning_warmup import (
     StepDecay,
     Warmup,
 )
+from runs import Line, RecordingSGD, fit, loader, trainer
+from summary import count
 
 WARMUPS: list[Warmup] = [
     LinearWarmup(3),

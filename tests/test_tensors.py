@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from runs import Line, RecordingSGD, fit
 
 from lightning_warmup import LearningRateWarmup
+from runs import Line, RecordingSGD, fit
 
 
 class Watched(Line):

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from runs import Line, RecordingSGD, fit
-from test_module_scheduler import SCHEDULERS
-from test_resume import SaveEveryBatch
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lightning_warmup import HyperparameterWarmup, LearningRateWarmup, TorchDecay
+from runs import Line, RecordingSGD, fit
+from test_module_scheduler import SCHEDULERS
+from test_resume import SaveEveryBatch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),

@@ -7,7 +7,6 @@ from dataclasses import FrozenInstanceError, dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import refused
 
 from lightning_warmup import (
     ConstantWarmup,
@@ -19,6 +18,7 @@ from lightning_warmup import (
     PolynomialWarmup,
     Warmup,
 )
+from refusals import refused
 
 
 def warmed_up(warmup, initial, target, steps, **parameters):
