@@ -56,7 +56,7 @@ def announce(
     if checkpoint_total is not None and checkpoint_total != total:
         now = "an unknown number of" if total is None else f"{total:,}"
         rank_zero_info(f"{owner}: re-planned over {now} {interval}s; the checkpoint's curve had {checkpoint_total:,}.")
-    decays = [track.curve.schedule.decay for track in tracks]
+    decays = [track.curve.decay for track in tracks]
     ends = settings.decay_duration is not None or any(decay is not None and decay.ends for decay in decays)
     if max_time and ends:
         rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {total} {interval}s.")

@@ -118,8 +118,8 @@ class LearningRateWarmup(ScheduleCallback):
         curve = self._tracks[0].curve
         if curve.beta2:
             return round(max(2 / (1 - beta2) for beta2 in curve.beta2))
-        length = curve.schedule.warmup_length * curve.schedule.warmup_stride
-        if curve.schedule.clock == "step":
+        length = curve.warmup_length * curve.warmup_stride
+        if curve.clock == "step":
             return length
         per_epoch = self._start.run.steps_per_epoch
         return None if per_epoch is None else length * per_epoch

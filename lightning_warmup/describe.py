@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from lightning_warmup.settings import Curve
+from lightning_warmup.curve import Curve
 from lightning_warmup.warmups import LinearWarmup
 
 
@@ -11,38 +11,34 @@ def describe(curve: Curve, names: Sequence[str | None], parameter: str = "lr") -
     """What will happen to each group.
 
     >>> from lightning_warmup import CosineDecay
-    >>> from lightning_warmup.schedule import Schedule
-    >>> schedule = Schedule(LinearWarmup(250), 250, CosineDecay(0.01), decay_start=250, decay_end=25_000)
-    >>> describe(Curve(schedule, [0.004], [0.02]), [None])
+    >>> curve = Curve(LinearWarmup(250), 250, CosineDecay(0.01), 250, 25_000, initial=[0.004], target=[0.02])
+    >>> describe(curve, [None])
     'lr 0.004 → 0.02 over 250 steps, cosine to 0.0002 at step 25,000'
     """
-    schedule = curve.schedule
-    warmup_unit = schedule.clock if schedule.warmup_stride == 1 else "epoch"
-    decay_unit = schedule.clock if schedule.decay_stride == 1 else "epoch"
+    warmup_unit = curve.clock if curve.warmup_stride == 1 else "epoch"
+    decay_unit = curve.clock if curve.decay_stride == 1 else "epoch"
     parts = []
     if curve.beta2:
-        ways = [
-            f"{high:.4g} × {schedule.warmup} (β2={b:.4g})" for high, b in zip(curve.target, curve.beta2, strict=True)
-        ]
+        ways = [f"{high:.4g} × {curve.warmup} (β2={b:.4g})" for high, b in zip(curve.target, curve.beta2, strict=True)]
         parts.append(_groups(ways, names))
-    elif schedule.warmup_length:
+    elif curve.warmup_length:
         ways = [f"{low:.4g} → {high:.4g}" for low, high in zip(curve.initial, curve.target, strict=True)]
-        shape = "" if isinstance(schedule.warmup, LinearWarmup) else f" ({schedule.warmup})"
-        parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")
+        shape = "" if isinstance(curve.warmup, LinearWarmup) else f" ({curve.warmup})"
+        parts.append(f"{_groups(ways, names)} over {_count(curve.warmup_length, warmup_unit)}{shape}")
     else:
         parts.append(f"{_groups([f'{high:.4g}' for high in curve.target], names)}, no warmup")
-    if schedule.decay is None:
+    if curve.decay is None:
         parts.append("then constant")
     else:
-        warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
-        if schedule.decay_start > warmup_end:
-            parts.append(f"held until {decay_unit} {schedule.decay_start:,}")
-        if schedule.decay_end == math.inf or not schedule.decay.closed_form:
-            parts.append(f"{schedule.decay} from {decay_unit} {schedule.decay_start:,} on")
+        warmup_end = math.ceil(curve.warmup_length * curve.warmup_stride / curve.decay_stride)
+        if curve.decay_start > warmup_end:
+            parts.append(f"held until {decay_unit} {curve.decay_start:,}")
+        if curve.decay_end == math.inf or not curve.decay.closed_form:
+            parts.append(f"{curve.decay} from {decay_unit} {curve.decay_start:,} on")
         else:
-            end = int(schedule.decay_end)
-            final = [f"{value:.4g}" for value in curve.values(end * schedule.decay_stride)]
-            parts.append(f"{schedule.decay} to {_groups(final, names)} at {decay_unit} {end:,}")
+            end = int(curve.decay_end)
+            final = [f"{value:.4g}" for value in curve.values(end * curve.decay_stride)]
+            parts.append(f"{curve.decay} to {_groups(final, names)} at {decay_unit} {end:,}")
     return f"{parameter} {', '.join(parts)}"
 
 

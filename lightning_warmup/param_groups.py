@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Real
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -35,11 +36,16 @@ def _is_numeric(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def entry_of(key: str) -> Callable[[ParamGroup], Any]:
+    """What gets a group's entry as it is, a float or a tensor."""
+    if key == "betas":
+        return lambda group: group["betas"][0]
+    return itemgetter(key)
+
+
 def entries(groups: Sequence[ParamGroup], key: str) -> list[Any]:
     """The entry of each group as it is, a float or a tensor."""
-    if key == "betas":
-        return [group["betas"][0] for group in groups]
-    return [group[key] for group in groups]
+    return list(map(entry_of(key), groups))
 
 
 def read(groups: Sequence[ParamGroup], key: str) -> list[float]:
@@ -62,12 +68,6 @@ def write(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> No
             group[key] = value
 
 
-def write_floats(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> None:
-    """Set the value of each group, whose entry is a plain float."""
-    for group, value in zip(groups, values, strict=True):
-        group[key] = value
-
-
 class ForeachWriter:
     """Sets the value of each group, whose entry is a tensor, for all groups in one call.
 
@@ -86,11 +86,14 @@ class ForeachWriter:
         torch._foreach_copy_(entries(groups, key), self._each)
 
 
+def hold_floats(groups: Sequence[ParamGroup], key: str) -> bool:
+    """Whether all that there is to a value is one float in each group."""
+    return key != "betas" and all(type(entry) is float for entry in entries(groups, key))
+
+
 def fastest_writer(groups: Sequence[ParamGroup], key: str) -> Writer:
-    """What does as :func:`write` does for these groups, in less time; several times less where there are hundreds."""
+    """What does as :func:`write` does for these groups, in less time; several times less for a hundred tensors."""
     present = entries(groups, key)
-    if key != "betas" and all(type(entry) is float for entry in present):
-        return write_floats
     first = present[0]
     if len(present) >= 100 and all(
         isinstance(entry, torch.Tensor)

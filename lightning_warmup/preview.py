@@ -135,7 +135,7 @@ def values_of_steps(
     elif betas is not None:
         beta2 = [betas[1]] * len(names)
     curve = settings.curve(settings.with_total(run), names, own, beta2)
-    by_step = curve.schedule.clock == "step"
+    by_step = curve.clock == "step"
     ticks: Iterable[int] = range(total_steps) if by_step else (t // steps_per_epoch for t in range(total_steps))
     if not isinstance(lr, Mapping):
         # No list of a million lists: the garbage collector would take as long over it as the values do.

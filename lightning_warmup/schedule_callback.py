@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import BaseFinetuning, Callback, StochasticWeightAveraging, Timer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -92,7 +93,7 @@ class ScheduleCallback(Previewed, Callback):
         self._total: int | None = None
         self._plateau: Plateau | None = None
         self._adaptive: AdaptiveStart | None = None
-        self._adaptive_settled = False
+        self._measuring: AdaptiveStart | None = None  # the same, until all is known
         self._start: StartingPoint | None = None
         self._handed_over = False
         self._warned_of_writer = False
@@ -196,7 +197,7 @@ class ScheduleCallback(Previewed, Callback):
             self._adaptive = adaptive_start(self._settings, planned, self._loaded.get("adaptive"))
             settings = self._settings
             if self._adaptive is not None:
-                settings, self._adaptive_settled = self._adaptive.settings(), self._adaptive.settled
+                settings = self._adaptive.settings()
             self._start = StartingPoint(
                 settings=settings,
                 run=planned,
@@ -224,9 +225,11 @@ class ScheduleCallback(Previewed, Callback):
                 module_scheduler.warn_of_replaced_base(self._settings.owner, self._tracks)
         elif module_scheduler is not None:
             module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer, again=True))
-        if self._adaptive is not None and not self._adaptive_settled:
-            self._adaptive.check(trainer, pl_module, self._tracks)
-        self._watch_raw_steps()
+        if self._adaptive is not None and not self._adaptive.settled:
+            self._measuring = self._adaptive
+            self._measuring.check(trainer, pl_module, self._tracks)
+        if not pl_module.automatic_optimization or is_overridden("optimizer_step", pl_module):
+            self._watch_raw_steps()
         interval = self._settings.interval
         self._total = planned.total(interval)
         announce(
@@ -272,10 +275,11 @@ class ScheduleCallback(Previewed, Callback):
             )
 
     def _watch_raw_steps(self) -> None:
-        """Notice optimizers that are stepped behind Lightning's back: their steps cannot be counted."""
+        """Notice optimizers that the module steps behind Lightning's back: their steps cannot be counted."""
 
         def stepped(optimizer: Optimizer, *_: Any) -> None:
-            if not self._counter.is_stepping(optimizer) and not self._warned_of_raw_step:
+            track = self._counter.track
+            if (track is None or track.optimizer is not optimizer) and not self._warned_of_raw_step:
                 self._warned_of_raw_step = True
                 rank_zero_warn(
                     f"{type(optimizer).__name__} was stepped without Lightning knowing: {self!r} cannot count such"
@@ -294,10 +298,10 @@ class ScheduleCallback(Previewed, Callback):
         if self._handed_over:
             return
         for track in self._tracks:
-            if len(track.optimizer.param_groups) > len(track.own):
+            if len(track.optimizer.param_groups) != len(track.own):
                 self._adopt(track)
             t = track.steps
-            if track.curve.schedule.clock == "epoch":
+            if not track.by_step:
                 # Step t belongs to epoch t // steps_per_epoch; where that is unknown, to the Trainer's.
                 assert self._start is not None
                 per_epoch = self._start.run.steps_per_epoch
@@ -306,6 +310,12 @@ class ScheduleCallback(Previewed, Callback):
                 track.write(t)
 
     def _adopt(self, track: Track) -> None:
+        gone = len(track.own) - len(track.optimizer.param_groups)
+        if gone > 0:
+            raise MisconfigurationException(
+                f"{self._settings.owner}: {gone} param group(s) were taken from the optimizer after training began, and"
+                " nothing tells which. Freeze their parameters instead (requires_grad_(False))."
+            )
         values = track.adopt()
         rank_zero_warn(
             f"{self._settings.owner}: {len(values)} param group(s) came after training began, with"
@@ -333,10 +343,11 @@ class ScheduleCallback(Previewed, Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        # Again, because a run resumed in mid-epoch has no on_train_epoch_start.
-        self._write(trainer)
-        if self._adaptive is not None and not self._adaptive_settled and self._adaptive.due(self._tracks[0].steps):
-            self._adaptive.see(trainer, batch, batch_idx)
+        if batch_idx == 0:
+            # Again, because callbacks that come after us may have added param groups in on_train_epoch_start.
+            self._write(trainer)
+        if self._measuring is not None and self._measuring.due(self._tracks[0].steps):
+            self._measuring.see(trainer, batch, batch_idx)
 
     @override
     def on_before_optimizer_step(
@@ -344,17 +355,23 @@ class ScheduleCallback(Previewed, Callback):
     ) -> None:
         for track in self._tracks:
             if track.optimizer is optimizer:
-                self._before_step(trainer, pl_module, track)
+                if self._counter.track is not None:
+                    # Manual optimization takes several steps in one batch; LBFGS calls its closure again.
+                    if self._counter.repeats(track):
+                        return
+                    self._count_step(trainer)
+                self._counter.begin(track)
+                if self._measuring is not None or not track.untouched():
+                    self._before_step(trainer, pl_module, track)
 
     def _before_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track) -> None:
-        if not self._counter.begin(track):
-            return
+        """Take back what somebody else wrote, and measure what is to be measured."""
         self._write(trainer)
         if not self._handed_over and track.overwritten() is not None:
             self._tell_of_writer(track, "before", f"{self!r} wrote its own value over it, and will go on doing so")
             self._write(trainer, again=True)
-        if self._adaptive is not None and not self._adaptive_settled:
-            self._measure(self._adaptive, trainer, pl_module, track)
+        if self._measuring is not None:
+            self._measure(self._measuring, trainer, pl_module, track)
 
     def _tell_of_writer(self, track: Track, when: str, what: str) -> None:
         """Say once that somebody else wrote our values."""
@@ -377,18 +394,26 @@ class ScheduleCallback(Previewed, Callback):
         if adaptive.settled:
             assert self._start is not None
             track.curve = self._start.replanned(track, adaptive.settings())
-            self._adaptive_settled = True
+            self._measuring = None
         self._write(trainer, again=True)
 
     @override
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._counter.settle(had_loss=bool(outputs) or not pl_module.automatic_optimization):
-            for track in self._tracks:
-                # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
-                if track.steps % 64 == 1 and not self._handed_over and not self._warned_of_writer:
-                    self._tell_of_writer(track, "after", "that step may have used it")
+        self._count_step(trainer, had_loss=outputs or not pl_module.automatic_optimization)
+
+    def _count_step(self, trainer: pl.Trainer, had_loss: object = True) -> None:
+        """Count the step under way, if there is one and it happened, and write the value of the next."""
+        track = self._counter.settle(had_loss)
+        if track is None or self._handed_over:
+            return
+        # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
+        if track.steps % 64 == 1 and not self._warned_of_writer:
+            self._tell_of_writer(track, "after", "that step may have used it")
+        if track.by_step:
+            track.write(track.steps)
+        else:
             self._write(trainer)
 
     @override
@@ -410,10 +435,10 @@ class ScheduleCallback(Previewed, Callback):
         if self._plateau is None or not self._tracks or self._handed_over:
             return
         track = self._tracks[0]
-        schedule = track.curve.schedule
-        by_step = schedule.clock == "step"
+        curve = track.curve
+        by_step = curve.clock == "step"
         t = track.steps if by_step else trainer.current_epoch - self._first_epoch
-        if not schedule.decay_start <= t // schedule.decay_stride < schedule.decay_end:
+        if not curve.decay_start <= t // curve.decay_stride < curve.decay_end:
             return
         monitor = self._plateau.spec.monitor
         if monitor not in trainer.callback_metrics:

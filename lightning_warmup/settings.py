@@ -8,43 +8,12 @@ from typing import Any, Literal
 from lightning_warmup.beta2_warmups import Beta2Warmup
 from lightning_warmup.checks import is_number
 from lightning_warmup.critical_lr import MeasuredLearningRate
+from lightning_warmup.curve import Curve
 from lightning_warmup.decays import Decay, DecayName, Phase, decay_named
 from lightning_warmup.durations import Duration, Interval, Run, TooShortError, parse_duration
-from lightning_warmup.group_values import check_spec, initial_values, target_values
+from lightning_warmup.group_values import check_spec, initial_share, initial_values, target_values
 from lightning_warmup.scaling import BatchSizeScaling
-from lightning_warmup.schedule import Schedule
 from lightning_warmup.warmups import LinearWarmup, Warmup
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One optimizer's schedule in one run: a value for every param group at every t."""
-
-    schedule: Schedule
-    initial: Sequence[float]
-    target: Sequence[float]
-    beta2: Sequence[float] = ()
-    """β2 of each group, where the warmup is a matter of that."""
-
-    def values(self, t: int) -> list[float]:
-        """The value of every group at t, which counts what ``schedule.clock`` says."""
-        values = self.schedule.values(t, self.initial, self.target)
-        # Asked first, for it is asked at every step: isinstance with an abstract class takes longer than the rest.
-        if self.beta2 and isinstance(self.schedule.warmup, Beta2Warmup):
-            # Step t is the (t+1)-th.
-            weights = {beta2: self.schedule.warmup.weight_at(t + 1, beta2) for beta2 in set(self.beta2)}
-            values = [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]
-        return values
-
-    def decaying_by(self, decay: Decay) -> "Curve":
-        """This curve with another decay in the place of its own."""
-        schedule = self.schedule
-        return self if schedule.decay is None else replace(self, schedule=replace(schedule, decay=decay))
-
-    def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Curve":
-        """This curve with more groups; they have the first one's β2."""
-        beta2 = [*self.beta2, *(self.beta2[0] for _ in initial)] if self.beta2 else ()
-        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target], beta2=beta2)
 
 
 @dataclass(frozen=True)
@@ -219,7 +188,7 @@ class Settings:
             ValueError: If the phases do not fit into the run, the run does not tell what a phase needs, or a value
                 would be none.
         """
-        schedule = self._schedule(run)
+        phases = self._phases(run)
         multiplier = None
         if isinstance(self.target, BatchSizeScaling):
             if run.batch_size is None:
@@ -232,22 +201,24 @@ class Settings:
             target = target_values(self.owner, self.target_name, self.target, names, own, multiplier)
         # SuperGradients' rule: no step trains at 0 unless the user asks for it. A scaled target is warmed up to from
         # what it was scaled from (Goyal et al.).
-        default = [high / (schedule.warmup_length + 1) for high in target]
-        if multiplier is not None and multiplier >= 1:
+        default = [high / (phases.warmup_length + 1) for high in target]
+        scaled_up = multiplier is not None and multiplier >= 1
+        if scaled_up:
             default = list(own)
         initial = initial_values(self.owner, self.initial_name, self.initial, names, target, default)
-        if schedule.warmup_length:
+        share = None if scaled_up else initial_share(self.initial, default=1 / (phases.warmup_length + 1))
+        if phases.warmup_length:
             for low, high in zip(initial, target, strict=True):
-                schedule.warmup.check(low, high)
-        curve = Curve(schedule, initial, target)
-        if isinstance(schedule.warmup, Beta2Warmup):
+                phases.warmup.check(low, high)
+        curve = replace(phases, initial=initial, target=target, share=share)
+        if isinstance(phases.warmup, Beta2Warmup):
             if beta2 is None:
                 raise ValueError(
                     f"{self.owner}(warmup={self.warmup!r}) needs the optimizer's β2, and it has no betas: use an"
                     " Adam-like (values() takes betas=...), or a warmup with a length of its own."
                 )
             for beta in beta2:
-                schedule.warmup.check_beta2(beta)
+                phases.warmup.check_beta2(beta)
             curve = replace(curve, beta2=list(beta2))
         self._check_values(curve)
         return curve
@@ -276,8 +247,8 @@ class Settings:
         initial = [low / high for low, high in zip(curve.initial, base, strict=True)]
         return replace(curve, initial=initial, target=[1.0] * len(base))
 
-    def _schedule(self, run: Run) -> Schedule:
-        """Every duration resolved."""
+    def _phases(self, run: Run) -> Curve:
+        """The curve but for the groups: every duration resolved."""
         interval = self.interval
         warmup_interval = self.warmup_interval or interval
         length = self.warmup_length(run)
@@ -331,7 +302,7 @@ class Settings:
                 return run.intervals(owner, name, value, interval)
 
             decay = decay.resolved(Phase(intervals, interval, phases["warmup"], start))
-        return Schedule(
+        return Curve(
             warmup=self.warmup if isinstance(self.warmup, Warmup) else LinearWarmup(self.warmup),
             warmup_length=length,
             # Where the other phases fill the run, nothing is left to decay.
@@ -354,17 +325,16 @@ class Settings:
 
     def _check_values(self, curve: Curve) -> None:
         """Look at the curve before the run does: functions and large factors can make anything of a learning rate."""
-        schedule = curve.schedule
-        if schedule.decay is not None:
-            schedule.decay.check(schedule.decay_end - schedule.decay_start, curve.target)
-        warm = schedule.warmup_length * schedule.warmup_stride
-        last = min(schedule.decay_end * schedule.decay_stride, warm + 1_000_000)
-        if schedule.decay is not None and not schedule.decay.closed_form:
+        if curve.decay is not None:
+            curve.decay.check(curve.decay_end - curve.decay_start, curve.target)
+        warm = curve.warmup_length * curve.warmup_stride
+        last = min(curve.decay_end * curve.decay_stride, warm + 1_000_000)
+        if curve.decay is not None and not curve.decay.closed_form:
             last = warm
         sample = {round(warm * i / 64) for i in range(65)} | {round(last * i / 256) for i in range(257)}
-        if schedule.decay is not None and schedule.decay.measured:
+        if curve.decay is not None and curve.decay.measured:
             sample = {t for t in sample if t < warm}
-        if schedule.warmup.measured:
+        if curve.warmup.measured:
             sample = {t for t in sample if t >= warm}
         for t in sorted(sample):
             try:
@@ -373,12 +343,12 @@ class Settings:
                 values = [math.inf]
             except (TypeError, ZeroDivisionError) as error:
                 shape = self.warmup if t < warm else self.decay
-                raise ValueError(f"{self.owner}: {shape!r} fails at {schedule.clock} {t:,}: {error}.") from error
+                raise ValueError(f"{self.owner}: {shape!r} fails at {curve.clock} {t:,}: {error}.") from error
             for value in values:
                 if not is_number(value) or value < 0:
                     shape = self.warmup if t < warm else self.decay
                     name = "warmup" if t < warm else "decay"
                     raise ValueError(
-                        f"{self.owner}({name}={shape!r}) gives {value!r} at {schedule.clock} {t:,}: a value must be"
+                        f"{self.owner}({name}={shape!r}) gives {value!r} at {curve.clock} {t:,}: a value must be"
                         " finite and ≥ 0. Correct the shape."
                     )

@@ -9,10 +9,11 @@ from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 
 from lightning_warmup import param_groups
+from lightning_warmup.curve import Curve
 from lightning_warmup.durations import Run
 from lightning_warmup.module_scheduler import ModuleScheduler, unscheduled
 from lightning_warmup.plateau import Plateau
-from lightning_warmup.settings import Curve, Settings
+from lightning_warmup.settings import Settings
 from lightning_warmup.track import State, Track
 
 

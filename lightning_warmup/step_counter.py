@@ -1,7 +1,6 @@
 """Counts the optimizer steps that really happened."""
 
 import lightning.pytorch as pl
-from torch.optim import Optimizer
 
 from lightning_warmup.track import Track
 
@@ -17,45 +16,52 @@ class StepCounter:
     """
 
     def __init__(self, trainer: pl.Trainer | None = None) -> None:
-        self._trainer = trainer
-        self._scaler = None if trainer is None else getattr(trainer.precision_plugin, "scaler", None)
-        self._track: Track | None = None
-        self._global_step = 0
+        self.track: Track | None = None
+        """The track whose step is under way."""
+        self._scaler = None
         self._scale = 0.0
+        self._before = 0
+        if trainer is not None:
+            self._scaler = getattr(trainer.precision_plugin, "scaler", None)
+            # What trainer.global_step returns, at a tenth of its price: it is read twice a step.
+            loop = trainer.fit_loop.epoch_loop
+            if trainer.lightning_module.automatic_optimization:
+                self._taken = loop.automatic_optimization.optim_progress.optimizer.step.total
+            else:
+                self._taken = loop.manual_optimization.optim_step_progress.total
 
-    def begin(self, track: Track) -> bool:
-        """A step of this track begins; False if it is the one under way (LBFGS calls its closure again)."""
-        assert self._trainer is not None
-        global_step = self._trainer.global_step
-        if self._track is track and self._global_step == global_step:
-            return False
-        self.settle()
-        self._track, self._global_step = track, global_step
+    def begin(self, track: Track) -> None:
+        """A step of this track begins."""
+        self.track, self._before = track, self._taken.completed
         if self._scaler is not None:
             self._scale = self._scaler.get_scale()
-        return True
+
+    def repeats(self, track: Track) -> bool:
+        """Whether this track's step is not done yet: LBFGS calls its closure several times in one step."""
+        return self.track is track and self._taken.completed == self._before
 
     def under_way(self, track: Track) -> bool:
         """Whether a step of this track was taken that is not in its ``steps`` yet."""
-        if self._track is not track or self._trainer is None or self._trainer.global_step == self._global_step:
+        if self.track is not track or self._taken.completed == self._before:
             return False
         # The scale falls when a step is skipped.
         return self._scaler is None or self._scaler.get_scale() >= self._scale
 
-    def is_stepping(self, optimizer: Optimizer) -> bool:
-        """Whether the step under way is one of this optimizer's."""
-        return self._track is not None and self._track.optimizer is optimizer
-
-    def settle(self, *, had_loss: bool = True) -> bool:
-        """Count the step under way; False if there is none.
+    def settle(self, had_loss: object = True) -> Track | None:
+        """Count the step under way.
 
         Args:
             had_loss: Whether ``training_step`` returned a loss. Without one Lightning steps the optimizer all the same
                 (with no gradients, but a step), except under a GradScaler.
+
+        Returns:
+            The track that has taken a step; None if there was none under way, or it came to nothing.
         """
-        if self._track is None:
-            return False
-        if had_loss or self._scaler is None:
-            self._track.steps += self.under_way(self._track)
-        self._track = None
-        return True
+        track, self.track = self.track, None
+        if track is None or self._taken.completed == self._before:
+            return None
+        # The scale falls when a step is skipped.
+        if self._scaler is not None and (not had_loss or self._scaler.get_scale() < self._scale):
+            return None
+        track.steps += 1
+        return track

@@ -1,13 +1,13 @@
 """One optimizer on its way along a curve: what its param groups hold, and who else wrote there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from lightning_warmup import param_groups
-from lightning_warmup.settings import Curve
+from lightning_warmup.curve import Curve
 
 State = dict[str, Any]
 
@@ -46,6 +46,7 @@ class Track:
         self.key = key
         self.own = list(own)
         self.curve = curve
+        self.by_step = curve.clock == "step"
         self.steps = steps
         self.late = late
         self.undamped = None if undamped is None else list(undamped)
@@ -53,6 +54,8 @@ class Track:
         self.written_at = -1
         self._stamps: Sequence[object] = []
         self._writer: param_groups.Writer | None = None
+        self._floats = False
+        self._entry = param_groups.entry_of(key)
 
     @property
     def names(self) -> list[str | None]:
@@ -64,27 +67,38 @@ class Track:
         values = self.curve.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
+        if self._floats:
+            key = self.key
+            # zip(strict=True) would take longer than all the rest for one group.
+            for group, value in zip(self.optimizer.param_groups, values):  # noqa: B905
+                group[key] = value
+            self._stamps = values
+        else:
+            self._write_any(values)
+        self._written, self.written_at = values, t
+
+    def _write_any(self, values: list[float]) -> None:
+        """Write into groups of which nothing is known, or that hold something else than floats."""
         groups = self.optimizer.param_groups
         if self._writer is None:
             self._writer = param_groups.fastest_writer(groups, self.key)
+            self._floats = param_groups.hold_floats(groups, self.key)
         self._writer(groups, self.key, values)
-        self._written, self.written_at = values, t
-        self._stamps = values if self._writer is param_groups.write_floats else self._now()
+        self._stamps = values if self._floats else _stamps(map(self._entry, groups))
+
+    def untouched(self) -> bool:
+        """Whether the groups hold what the last :meth:`write` left there, and there are no others."""
+        now = [*map(self._entry, self.optimizer.param_groups)]
+        return (now if self._floats else _stamps(now)) == self._stamps
 
     def overwritten(self) -> int | None:
         """The first group that somebody else wrote since the last :meth:`write`, if there is one."""
-        now = self._now()
-        if now == self._stamps:
+        now = _stamps(map(self._entry, self.optimizer.param_groups))
+        then = _stamps(self._stamps) if self._floats else self._stamps
+        if now == then:
             return None
-        self._writer = None  # whoever wrote may have put something else there
-        return next(i for i, (a, b) in enumerate(zip(now, self._stamps, strict=True)) if a != b)
-
-    def _now(self) -> Sequence[object]:
-        """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait)."""
-        entries = param_groups.entries(self.optimizer.param_groups, self.key)
-        if self._writer is param_groups.write_floats:
-            return entries
-        return [(id(entry), entry._version) if isinstance(entry, torch.Tensor) else entry for entry in entries]
+        self._writer, self._floats = None, False  # whoever wrote may have put something else there
+        return next(i for i, (a, b) in enumerate(zip(now, then, strict=True)) if a != b)
 
     def adopt(self) -> list[float]:
         """Take groups in that were added since, each from the value it has: it follows the first group in proportion.
@@ -108,7 +122,7 @@ class Track:
         self.curve = self.curve.extended(initial, target)
         self.own += added
         self.late += len(added)
-        self._writer = None
+        self._writer, self._floats = None, False
         self.write(self.written_at)
         return added
 
@@ -121,3 +135,8 @@ class Track:
         if self.undamped is not None:
             state["undamped"] = self.undamped
         return state
+
+
+def _stamps(entries: Iterable[Any]) -> list[object]:
+    """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait)."""
+    return [(id(entry), entry._version) if isinstance(entry, torch.Tensor) else entry for entry in entries]

@@ -106,6 +106,34 @@ def test_a_group_that_comes_when_the_first_stands_at_zero() -> None:
     assert lrs(module, 1) == [0.0] * 10
 
 
+class AddsInMidEpoch(Line):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if self.trainer.global_step == 3:
+            extra = torch.nn.Parameter(torch.zeros(1))
+            self.trainer.optimizers[0].add_param_group({"params": [extra], "lr": 0.05})
+        return super().training_step(batch, batch_idx)
+
+
+def test_a_group_that_the_module_adds_in_mid_epoch() -> None:
+    with pytest.warns(UserWarning, match=r"with lr=0.05 at step 3") as caught:
+        module = fit(LearningRateWarmup(5), AddsInMidEpoch(), max_epochs=1)
+    assert not [w for w in caught if "Something else" in str(w.message)]  # nobody overwrote anything
+    first, late = lrs(module, 0), lrs(module, 1)
+    assert late == pytest.approx([0.05 / first[3] * lr for lr in first[3:]], rel=1e-12)
+
+
+class Removes(pl.Callback):
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == 3:
+            del trainer.optimizers[0].param_groups[0]
+
+
+def test_a_group_that_is_taken_away() -> None:
+    module = Line(lambda m: RecordingSGD([{"params": [m.weight]}, {"params": [m.bias]}], lr=0.1))
+    with pytest.raises(MisconfigurationException, match=r"1 param group\(s\) were taken.*requires_grad_\(False\)"):
+        fit([LearningRateWarmup(5), Removes()], module, max_epochs=1)
+
+
 @pytest.mark.filterwarnings("ignore:.*came after training began")
 def test_the_config_wins_only_before_a_fine_tuning_callback(tmp_path: Path) -> None:
     fit([LearningRateWarmup(15), Unfreeze(), SaveEveryBatch(tmp_path)], WithBackbone(), max_epochs=2)

@@ -421,3 +421,21 @@ def test_max_time_concerns_decays_that_end(decay: Any, warns: bool) -> None:
         warnings.simplefilter("always")
         fit(LearningRateWarmup(5, decay), max_epochs=2, max_time={"hours": 1})
     assert any("max_time" in str(w.message) for w in caught) == warns
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_the_counter_reads_what_global_step_says(automatic: bool) -> None:
+    class Module(Line):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            taken.append((callback._counter._taken.completed, self.trainer.global_step))
+            if automatic:
+                return self.loss(batch)
+            self.manual_backward(self.loss(batch))
+            return self.optimizers().step()
+
+    taken: list[tuple[int, int]] = []
+    callback = LearningRateWarmup(5)
+    module = Module()
+    module.automatic_optimization = automatic
+    fit(callback, module, max_epochs=2)
+    assert taken == [(t, t) for t in range(20)]

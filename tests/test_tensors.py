@@ -63,6 +63,21 @@ def test_another_writer_of_a_tensor_is_noticed() -> None:
     assert float(module.trainer.optimizers[0].param_groups[0]["lr"]) == pytest.approx(0.1)
 
 
+def test_a_tensor_in_the_place_of_a_float_stays() -> None:
+    put = torch.tensor(9.0, dtype=torch.float64)
+
+    class Puts(Line):
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 3:
+                self.trainer.optimizers[0].param_groups[0]["lr"] = put
+
+    callback = LearningRateWarmup(5, "cosine")
+    with pytest.warns(UserWarning, match="Something else wrote 'lr'"):
+        module = fit(callback, Puts(), max_epochs=1)
+    assert module.trainer.optimizers[0].param_groups[0]["lr"] is put
+    assert module.used == callback.values(0.1, total_steps=10, steps_per_epoch=10)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is deprecated")
 def test_a_compiled_step_compiles_once() -> None:
     graphs: list[Any] = []

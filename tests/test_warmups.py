@@ -177,6 +177,17 @@ def test_monotone(shape, n, initial, target):
 
 @every_shape
 @settings(deadline=None, max_examples=40)
+@given(n=st.integers(1, 50), target=rates, percent=st.floats(1e-3, 300))
+def test_a_share_of_the_target_is_the_number_that_it_comes_to(shape, n, target, percent):
+    share = f"{percent:f}%"
+    number = target * float(share[:-1]) / 100
+    lrs = warmed_up(shape(n), share, target, steps=n + 1)
+    assert lrs == pytest.approx(warmed_up(shape(n), number, target, steps=n + 1), rel=1e-13)
+    assert lrs[0] == number
+
+
+@every_shape
+@settings(deadline=None, max_examples=40)
 @given(n=st.integers(0, 50), target=rates)
 def test_default_start(shape, n, target):
     lrs = LearningRateWarmup(shape(n)).values(target, total_steps=n + 1, steps_per_epoch=1)

@@ -1,0 +1,85 @@
+"""The phases of one run, warmup → hold → decay → cooldown, as a pure function of time."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lightning_warmup.beta2_warmups import Beta2Warmup
+from lightning_warmup.decays import Decay
+from lightning_warmup.durations import Interval
+from lightning_warmup.warmups import Warmup
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A schedule resolved for one optimizer in one run.
+
+    ``values(t)`` is what optimizer step t (counted from 0) uses; with a warmup of N, ``values(0)`` are the initial
+    values and ``values(N)`` the targets; past the end the final values are held. With ``clock="epoch"`` the same
+    sentence holds with "epoch" for "step".
+
+    Args:
+        warmup: Shape of the warmup.
+        warmup_length: N, in ticks of the warmup.
+        decay: Shape of the decay, or None.
+        decay_start: First tick of the decay.
+        decay_end: Tick from which its last value is held; ``inf`` if the run has no known end.
+        clock: What t counts.
+        warmup_stride: t per tick of the warmup: 1, or the steps of an epoch for a staircase in a run counted in steps.
+        decay_stride: t per tick of the decay, likewise.
+        initial: Where each param group starts.
+        target: Where each group's warmup leads.
+        share: Initial value over target, where the user gave it so and it is the same for every group.
+        beta2: β2 of each group, where the warmup is a matter of that; its length is then 0.
+    """
+
+    warmup: Warmup
+    warmup_length: int = 0
+    decay: Decay | None = None
+    decay_start: int = 0
+    decay_end: float = math.inf
+    clock: Interval = "step"
+    warmup_stride: int = 1
+    decay_stride: int = 1
+    initial: Sequence[float] = ()
+    target: Sequence[float] = ()
+    share: float | None = None
+    beta2: Sequence[float] = ()
+
+    def values(self, t: int) -> list[float]:
+        """The value of every param group at t."""
+        # 1) warm up from the initial value to the target
+        tick = t // self.warmup_stride
+        if tick < self.warmup_length:
+            u = tick / self.warmup_length
+            if self.share is None:
+                return self.warmup.values(u, self.initial, self.target)
+            factor = self.warmup.factor(u, self.share)
+            # Not target * share where that is meant: it may differ from the initial value in the last digit.
+            return list(self.initial) if factor == self.share else [high * factor for high in self.target]
+        # 2) hold the target until the decay begins
+        tick = t // self.decay_stride
+        if self.decay is None or tick < self.decay_start:
+            values = list(self.target)
+        else:
+            # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
+            tau = (tick if tick < self.decay_end else self.decay_end) - self.decay_start
+            values = self.decay.values(tau, self.decay_end - self.decay_start, self.target)
+        return self._damped(t, values) if self.beta2 else values
+
+    def _damped(self, t: int, values: Sequence[float]) -> list[float]:
+        """``values`` under a warmup that is a weight on whatever decay there is."""
+        assert isinstance(self.warmup, Beta2Warmup)
+        # Step t is the (t+1)-th.
+        weights = {beta2: self.warmup.weight_at(t + 1, beta2) for beta2 in set(self.beta2)}
+        return [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]
+
+    def decaying_by(self, decay: Decay) -> "Curve":
+        """This curve with another decay in the place of its own."""
+        return self if self.decay is None else replace(self, decay=decay)
+
+    def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Curve":
+        """This curve with more groups; they have the first one's β2."""
+        beta2 = [*self.beta2, *(self.beta2[0] for _ in initial)] if self.beta2 else ()
+        initial, target = [*self.initial, *initial], [*self.target, *target]
+        return replace(self, initial=initial, target=target, beta2=beta2)
