@@ -62,6 +62,11 @@ class Track:
         """Names of the groups, None where a group has none."""
         return [group.get("name") for group in self.optimizer.param_groups]
 
+    @property
+    def _known_groups(self) -> list[param_groups.ParamGroup]:
+        """The groups that there are values for; those added since are still to be adopted."""
+        return self.optimizer.param_groups[: len(self.own)]
+
     def write(self, t: int) -> None:
         """Write the value at t."""
         values = self.curve.values(t)
@@ -79,11 +84,12 @@ class Track:
 
     def _write_any(self, values: list[float]) -> None:
         """Write into groups of which nothing is known, or that hold something else than floats."""
-        groups = self.optimizer.param_groups
+        groups = self._known_groups
         if self._writer is None:
             self._writer = param_groups.fastest_writer(groups, self.key)
             self._floats = param_groups.hold_floats(groups, self.key)
-        self._writer(groups, self.key, values)
+        if len(groups) == len(values):  # else there is nothing right to write, and the next step says so
+            self._writer(groups, self.key, values)
         self._stamps = values if self._floats else _stamps(map(self._entry, groups))
 
     def untouched(self) -> bool:
@@ -93,12 +99,12 @@ class Track:
 
     def overwritten(self) -> int | None:
         """The first group that somebody else wrote since the last :meth:`write`, if there is one."""
-        now = _stamps(map(self._entry, self.optimizer.param_groups))
+        now = _stamps(map(self._entry, self._known_groups))
         then = _stamps(self._stamps) if self._floats else self._stamps
         if now == then:
             return None
         self._writer, self._floats = None, False  # whoever wrote may have put something else there
-        return next(i for i, (a, b) in enumerate(zip(now, then, strict=True)) if a != b)
+        return next((i for i, (a, b) in enumerate(zip(now, then, strict=False)) if a != b), None)
 
     def adopt(self) -> list[float]:
         """Take groups in that were added since, each from the value it has: it follows the first group in proportion.

@@ -122,6 +122,26 @@ def test_a_group_that_the_module_adds_in_mid_epoch() -> None:
     assert late == pytest.approx([0.05 / first[3] * lr for lr in first[3:]], rel=1e-12)
 
 
+class AddsAfterTheFirstStep(pl.Callback):
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        (optimizer,) = trainer.optimizers
+        if len(optimizer.param_groups) == 1:
+            lr = optimizer.param_groups[0]["lr"]
+            extra = torch.nn.Parameter(torch.zeros(1))
+            optimizer.add_param_group({"params": [extra], "lr": lr / 2 if isinstance(lr, float) else lr.clone() / 2})
+
+
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1, dtype=torch.float64)], ids=["float", "tensor"])
+def test_a_group_that_comes_before_our_batch_end(lr: Any) -> None:
+    module = Line(lambda m: RecordingSGD(m.parameters(), lr=lr))
+    with pytest.warns(UserWarning, match=r"1 param group\(s\) came after") as caught:
+        fit([AddsAfterTheFirstStep(), LearningRateWarmup(5)], module, max_epochs=1)
+    assert not [w for w in caught if "Something else" in str(w.message)]
+    first, late = lrs(module, 0), lrs(module, 1)
+    # Halfway up the first step, by the value of the second.
+    assert late == pytest.approx([late[0] / first[1] * lr for lr in first[1:]], rel=1e-12)
+
+
 class Removes(pl.Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step == 3:
