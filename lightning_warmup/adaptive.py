@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
-from lightning_warmup.catapult import Catapult, PersistentCatapultWarmup
+from lightning_warmup.catapult import PersistentCatapultWarmup, _Catapult
 from lightning_warmup.critical_lr import CriticalLearningRate, critical_learning_rate
 from lightning_warmup.critical_lr_probe import LiveBatch, check_supported, search, step_losses
 from lightning_warmup.durations import Duration, Run
@@ -170,7 +170,7 @@ class CatapultStart(AdaptiveStart):
     def __init__(self, settings: Settings, run: Run, state: dict[str, Any] | None = None) -> None:
         super().__init__(settings)
         assert isinstance(settings.warmup, PersistentCatapultWarmup)
-        self._catapult = Catapult(settings.warmup, settings.warmup_length(run) // 2, state)
+        self._catapult = _Catapult(settings.warmup, settings.warmup_length(run) // 2, state)
 
     def due(self, t: int) -> bool:
         self._catapult.settle(t)

@@ -64,8 +64,8 @@ class PersistentCatapultWarmup(Warmup):
         raise ValueError(f"{self!r} depends on the run itself.")
 
 
-class Catapult(Warmup):
-    """A :class:`PersistentCatapultWarmup` at work.
+class _Catapult(Warmup):
+    """A :class:`PersistentCatapultWarmup` at work; underscored, or ``--help`` would offer it.
 
     Args:
         spec: What the user configured.

@@ -74,8 +74,8 @@ class ReduceOnPlateauDecay(Decay):
         raise ValueError(f"{self!r} depends on the run itself: its values cannot be had without a Trainer.")
 
 
-class Plateau(Decay):
-    """A :class:`ReduceOnPlateauDecay` at work: it has seen metrics.
+class _Plateau(Decay):
+    """A :class:`ReduceOnPlateauDecay` at work: it has seen metrics. Underscored, or ``--help`` would offer it.
 
     Args:
         spec: What the user configured.

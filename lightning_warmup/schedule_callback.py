@@ -1,6 +1,7 @@
 """What the Lightning callbacks share: thin hooks that count optimizer steps and write a schedule into param groups."""
 
 import math
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,7 +12,6 @@ from lightning.pytorch.callbacks import BaseFinetuning, Callback, StochasticWeig
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from lightning_warmup import param_groups
@@ -20,8 +20,9 @@ from lightning_warmup.announce import announce
 from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.durations import TooShortError
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
-from lightning_warmup.plateau import Plateau, ReduceOnPlateauDecay
+from lightning_warmup.plateau import ReduceOnPlateauDecay, _Plateau
 from lightning_warmup.preview import Previewed
+from lightning_warmup.raw_steps import RawStepWatch
 from lightning_warmup.run_length import trainer_run
 from lightning_warmup.settings import Settings
 from lightning_warmup.starting_point import StartingPoint
@@ -30,7 +31,7 @@ from lightning_warmup.track import State, Track
 from lightning_warmup.warmups import Warmup
 
 
-class ScheduleCallback(Previewed, Callback):
+class ScheduleCallback(Previewed, Callback, ABC):
     """One schedule of one hyper-parameter: what :class:`LearningRateWarmup` and :class:`HyperparameterWarmup` share.
 
     Values are absolute and a pure function of the optimizer steps taken. The value of the next step is written as soon
@@ -38,6 +39,7 @@ class ScheduleCallback(Previewed, Callback):
     callbacks.
     """
 
+    @abstractmethod
     def __init__(
         self,
         parameter: str,
@@ -62,7 +64,7 @@ class ScheduleCallback(Previewed, Callback):
         self._resume = resume
         self._override_module_scheduler = override_module_scheduler
         self._module_scheduler: ModuleScheduler | None = None
-        self._step_hooks: list[RemovableHandle] = []
+        self._raw_steps: RawStepWatch | None = None
         self._forget()
 
     @property
@@ -91,22 +93,22 @@ class ScheduleCallback(Previewed, Callback):
         self._first_epoch = 0
         self._first_step = 0
         self._total: int | None = None
-        self._plateau: Plateau | None = None
+        self._plateau: _Plateau | None = None
         self._adaptive: AdaptiveStart | None = None
         self._measuring: AdaptiveStart | None = None  # the same, until all is known
         self._start: StartingPoint | None = None
         self._handed_over = False
         self._warned_of_writer = False
         self._warned_of_nan = False
-        self._warned_of_raw_step = False
 
     def _let_go(self) -> None:
         """Leave the module and its optimizers as they were found."""
         if self._module_scheduler is not None:
             self._module_scheduler.remove()
             self._module_scheduler = None
-        while self._step_hooks:
-            self._step_hooks.pop().remove()
+        if self._raw_steps is not None:
+            self._raw_steps.remove()
+            self._raw_steps = None
         self._counter = StepCounter()
 
     def __repr__(self) -> str:
@@ -191,7 +193,7 @@ class ScheduleCallback(Previewed, Callback):
             first_step=self._first_step,
         )
         if isinstance(self._settings.decay, ReduceOnPlateauDecay):
-            self._plateau = Plateau(self._settings.decay, self._loaded.get("plateau"))
+            self._plateau = _Plateau(self._settings.decay, self._loaded.get("plateau"))
         try:
             planned = self._settings.with_total(run)
             self._adaptive = adaptive_start(self._settings, planned, self._loaded.get("adaptive"))
@@ -229,7 +231,7 @@ class ScheduleCallback(Previewed, Callback):
             self._measuring = self._adaptive
             self._measuring.check(trainer, pl_module, self._tracks)
         if not pl_module.automatic_optimization or is_overridden("optimizer_step", pl_module):
-            self._watch_raw_steps()
+            self._raw_steps = RawStepWatch(repr(self), self._tracks, self._counter)
         interval = self._settings.interval
         self._total = planned.total(interval)
         announce(
@@ -273,23 +275,6 @@ class ScheduleCallback(Previewed, Callback):
                 f"{self._settings.owner}(resume='config') comes after a fine-tuning callback, which has put the"
                 " checkpoint's values in the place of the config's. Put it before that in callbacks."
             )
-
-    def _watch_raw_steps(self) -> None:
-        """Notice optimizers that the module steps behind Lightning's back: their steps cannot be counted."""
-
-        def stepped(optimizer: Optimizer, *_: Any) -> None:
-            track = self._counter.track
-            if (track is None or track.optimizer is not optimizer) and not self._warned_of_raw_step:
-                self._warned_of_raw_step = True
-                rank_zero_warn(
-                    f"{type(optimizer).__name__} was stepped without Lightning knowing: {self!r} cannot count such"
-                    " steps, and its value stays where it is. Step the optimizers that self.optimizers() returns, or"
-                    " those that optimizer_step() is given."
-                )
-
-        # Lightning takes optimizers that are none of torch's, as DeepSpeed's.
-        watched = [track.optimizer for track in self._tracks if isinstance(track.optimizer, Optimizer)]
-        self._step_hooks = [optimizer.register_step_post_hook(stepped) for optimizer in watched]
 
     # --- every step ------------------------------------------------------------------------------------------------
 

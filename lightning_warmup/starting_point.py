@@ -12,7 +12,7 @@ from lightning_warmup import param_groups
 from lightning_warmup.curve import Curve
 from lightning_warmup.durations import Run
 from lightning_warmup.module_scheduler import ModuleScheduler, unscheduled
-from lightning_warmup.plateau import Plateau
+from lightning_warmup.plateau import _Plateau
 from lightning_warmup.settings import Settings
 from lightning_warmup.track import State, Track
 
@@ -43,7 +43,7 @@ class StartingPoint:
     module_scheduler: ModuleScheduler | None
     overrides: bool
     several: bool
-    plateau: Plateau | None
+    plateau: _Plateau | None
 
     def track(self, index: int, optimizer: Optimizer, key: str) -> Track:
         """One optimizer at the start of training.

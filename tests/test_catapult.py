@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lightning_warmup import LearningRateWarmup, PersistentCatapultWarmup
-from lightning_warmup.catapult import Catapult
+from lightning_warmup.catapult import _Catapult
 from lightning_warmup.critical_lr import CriticalLearningRateResult
 from runs import Line, RecordingSGD, fit, loader, trainer
 from test_resume import SaveEveryBatch
@@ -34,7 +34,7 @@ def catapult(**kwargs: Any) -> LearningRateWarmup:
 
 def test_algorithm_3() -> None:
     """The numbers of a made-up run, by hand."""
-    run = Catapult(PersistentCatapultWarmup(max_growth=2.0), max_steps=10)
+    run = _Catapult(PersistentCatapultWarmup(max_growth=2.0), max_steps=10)
 
     def found(lr: float) -> CriticalLearningRateResult:
         return CriticalLearningRateResult(lr, 9, "found")

@@ -339,3 +339,5 @@ def test_help_of_the_tool_lists_every_shape(
     for shape in PUBLIC_CLASSES:
         if issubclass(shape, base):
             assert f"lightning_warmup.{shape.__name__}" in "".join(text.split())
+    inside = set(re.findall(r"lightning_warmup\.[a-z]\w*\.\w+", text))
+    assert not inside, "a class of the inside is offered as a choice"

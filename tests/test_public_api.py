@@ -34,6 +34,7 @@ ORDER = [
     "announce",
     "starting_point",
     "step_counter",
+    "raw_steps",
     "snapshot",
     "trial_step",
     "critical_lr_probe",
