@@ -225,7 +225,7 @@ def our_step(callback: LearningRateWarmup, trainer: pl.Trainer, module: pl.Light
 
     def step() -> None:
         callback.state_key  # noqa: B018  # Lightning reads it before each hook
-        callback.on_train_batch_start(trainer, module, batch, 0)
+        callback.on_train_batch_start(trainer, module, batch, 1)
         callback.state_key  # noqa: B018
         callback.on_before_zero_grad(trainer, module, optimizer)
         callback.state_key  # noqa: B018
@@ -238,7 +238,7 @@ def our_step(callback: LearningRateWarmup, trainer: pl.Trainer, module: pl.Light
             hook(optimizer, (), {})
         taken.completed += 1
         callback.state_key  # noqa: B018
-        callback.on_train_batch_end(trainer, module, outputs, batch, 0)
+        callback.on_train_batch_end(trainer, module, outputs, batch, 1)
 
     return step
 
@@ -250,12 +250,12 @@ def our_idle_batch(callback: LearningRateWarmup, trainer: pl.Trainer, module: pl
 
     def idle() -> None:
         callback.state_key  # noqa: B018
-        callback.on_train_batch_start(trainer, module, batch, 0)
+        callback.on_train_batch_start(trainer, module, batch, 1)
         callback.state_key  # noqa: B018
         callback.on_before_backward(trainer, module, loss)
         callback.state_key  # noqa: B018
         callback.on_after_backward(trainer, module)
         callback.state_key  # noqa: B018
-        callback.on_train_batch_end(trainer, module, outputs, batch, 0)
+        callback.on_train_batch_end(trainer, module, outputs, batch, 1)
 
     return idle

@@ -81,8 +81,9 @@ class _CriticalRamp(Warmup):
     def weight(self, u: float) -> float:
         return min(1.0, self.share + round(u * int(self.duration)) / self.full_length)
 
-    def factor(self, u: float, share: float) -> float:
-        return self.weight(u)  # wherever it starts, it knows itself
+    def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
+        weight = self.weight(u)
+        return [high * weight for high in target]
 
 
 class CriticalStart(AdaptiveStart):

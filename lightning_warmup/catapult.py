@@ -1,6 +1,6 @@
 """Persistent catapult warmup: raise the learning rate to the critical one whenever the loss has come down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -100,8 +100,9 @@ class _Catapult(Warmup):
         t = round(u * 2 * self.max_steps)
         return self.rate + (1 - self.rate) * max(0, t - self.max_steps) / self.max_steps
 
-    def factor(self, u: float, share: float) -> float:
-        return self.weight(u)  # wherever it starts, it knows itself
+    def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
+        weight = self.weight(u)
+        return [high * weight for high in target]
 
     def due(self, t: int) -> bool:
         """Whether step t is to be looked at."""

@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from lightning_warmup.beta2_warmups import Beta2Warmup
 from lightning_warmup.decays import Decay
 from lightning_warmup.durations import Interval
 from lightning_warmup.warmups import Warmup
+
+MANY_GROUPS = 50
+"""So many param groups and more are computed as arrays: the same operations on the same floats, in less time."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,6 @@ class Curve:
         decay_stride: t per tick of the decay, likewise.
         initial: Where each param group starts.
         target: Where each group's warmup leads.
-        share: Initial value over target, where the user gave it so and it is the same for every group.
         beta2: β2 of each group, where the warmup is a matter of that; its length is then 0.
     """
 
@@ -43,8 +48,16 @@ class Curve:
     decay_stride: int = 1
     initial: Sequence[float] = ()
     target: Sequence[float] = ()
-    share: float | None = None
     beta2: Sequence[float] = ()
+
+    _arrays: "tuple[np.ndarray[Any, Any], ...] | None" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        arrays = None
+        if len(self.target) >= MANY_GROUPS:
+            initial, target = np.array(self.initial, dtype=float), np.array(self.target, dtype=float)
+            arrays = initial, target - initial, target
+        object.__setattr__(self, "_arrays", arrays)
 
     def values(self, t: int) -> list[float]:
         """The value of every param group at t."""
@@ -52,11 +65,10 @@ class Curve:
         tick = t // self.warmup_stride
         if tick < self.warmup_length:
             u = tick / self.warmup_length
-            if self.share is None:
-                return self.warmup.values(u, self.initial, self.target)
-            factor = self.warmup.factor(u, self.share)
-            # Not target * share where that is meant: it may differ from the initial value in the last digit.
-            return list(self.initial) if factor == self.share else [high * factor for high in self.target]
+            if self._arrays is not None and type(self.warmup).values is Warmup.values:
+                initial, rise, _ = self._arrays
+                return (initial + rise * self.warmup.weight(u)).tolist()  # type: ignore[no-any-return]
+            return self.warmup.values(u, self.initial, self.target)
         # 2) hold the target until the decay begins
         tick = t // self.decay_stride
         if self.decay is None or tick < self.decay_start:
@@ -64,7 +76,11 @@ class Curve:
         else:
             # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
             tau = (tick if tick < self.decay_end else self.decay_end) - self.decay_start
-            values = self.decay.values(tau, self.decay_end - self.decay_start, self.target)
+            length = self.decay_end - self.decay_start
+            if self._arrays is not None and type(self.decay).values is Decay.values:
+                values = (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()
+            else:
+                values = self.decay.values(tau, length, self.target)
         return self._damped(t, values) if self.beta2 else values
 
     def _damped(self, t: int, values: Sequence[float]) -> list[float]:
@@ -81,5 +97,4 @@ class Curve:
     def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Curve":
         """This curve with more groups; they have the first one's β2."""
         beta2 = [*self.beta2, *(self.beta2[0] for _ in initial)] if self.beta2 else ()
-        initial, target = [*self.initial, *initial], [*self.target, *target]
-        return replace(self, initial=initial, target=target, beta2=beta2)
+        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target], beta2=beta2)

@@ -105,20 +105,3 @@ def initial_values(
             number = _as_number(entry)
             initial.append(fallback if number is None else number)
     return initial
-
-
-def initial_share(spec: object, default: float) -> float | None:
-    """Initial value over target, where ``spec`` says it for all groups at once; None if it gives them values.
-
-    Args:
-        spec: As the user gave it; None stands for the default.
-        default: The share that the default is.
-
-    >>> initial_share("4%", default=0.01), initial_share(None, default=0.01), initial_share(0.001, default=0.01)
-    (0.04, 0.01, None)
-    """
-    if spec is None:
-        return default
-    if isinstance(spec, str) and (percent := _PERCENT.fullmatch(spec)):
-        return float(percent[1]) / 100
-    return 0.0 if not isinstance(spec, Mapping) and _as_number(spec) == 0 else None

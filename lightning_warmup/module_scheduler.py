@@ -68,16 +68,24 @@ class ModuleScheduler:
                 " scheduler), and do not step it."
             )
 
-    def compose(self, pl_module: pl.LightningModule, tracks: Sequence[Track], rewrite: Callable[[], None]) -> None:
+    def compose(
+        self,
+        pl_module: pl.LightningModule,
+        tracks: Sequence[Track],
+        adopt: Callable[[], None],
+        rewrite: Callable[[], None],
+    ) -> None:
         """From now on, every track's ``undamped`` is what the schedulers alone would have its groups at.
 
         Args:
             pl_module: The module, left as it was found by :meth:`remove`.
             tracks: The tracks, ``undamped`` set.
-            rewrite: Writes their values anew.
+            adopt: Takes new param groups into their tracks.
+            rewrite: Writes the tracks' values anew.
         """
 
         def before() -> None:
+            adopt()
             for track in tracks:
                 assert track.undamped is not None
                 param_groups.write(track.optimizer.param_groups, track.key, track.undamped)

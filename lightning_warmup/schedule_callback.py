@@ -9,7 +9,6 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import BaseFinetuning, Callback, StochasticWeightAveraging, Timer
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 from typing_extensions import override
@@ -22,7 +21,6 @@ from lightning_warmup.durations import TooShortError
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import ReduceOnPlateauDecay, _Plateau
 from lightning_warmup.preview import Previewed
-from lightning_warmup.raw_steps import RawStepWatch
 from lightning_warmup.run_length import trainer_run
 from lightning_warmup.settings import Settings
 from lightning_warmup.starting_point import StartingPoint
@@ -64,7 +62,7 @@ class ScheduleCallback(Previewed, Callback, ABC):
         self._resume = resume
         self._override_module_scheduler = override_module_scheduler
         self._module_scheduler: ModuleScheduler | None = None
-        self._raw_steps: RawStepWatch | None = None
+        self._counter = StepCounter()
         self._forget()
 
     @property
@@ -106,9 +104,7 @@ class ScheduleCallback(Previewed, Callback, ABC):
         if self._module_scheduler is not None:
             self._module_scheduler.remove()
             self._module_scheduler = None
-        if self._raw_steps is not None:
-            self._raw_steps.remove()
-            self._raw_steps = None
+        self._counter.remove()
         self._counter = StepCounter()
 
     def __repr__(self) -> str:
@@ -219,19 +215,19 @@ class ScheduleCallback(Previewed, Callback, ABC):
             rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
             self._adaptive = None
             return
-        self._counter = StepCounter(trainer)
+        self._counter = StepCounter(repr(self), trainer, self._tracks)
         self._module_scheduler = module_scheduler
         if module_scheduler is not None and self._override_module_scheduler:
             module_scheduler.override(pl_module, self._tracks)
             if self._settings.target is None:
                 module_scheduler.warn_of_replaced_base(self._settings.owner, self._tracks)
         elif module_scheduler is not None:
-            module_scheduler.compose(pl_module, self._tracks, lambda: self._write(trainer, again=True))
-        if self._adaptive is not None and not self._adaptive.settled:
+            module_scheduler.compose(
+                pl_module, self._tracks, self._adopt_new_groups, lambda: self._write(trainer, again=True)
+            )
+        if self._adaptive is not None and not self._adaptive.settled and self._tracks:
             self._measuring = self._adaptive
             self._measuring.check(trainer, pl_module, self._tracks)
-        if not pl_module.automatic_optimization or is_overridden("optimizer_step", pl_module):
-            self._raw_steps = RawStepWatch(repr(self), self._tracks, self._counter)
         interval = self._settings.interval
         self._total = planned.total(interval)
         announce(
@@ -282,9 +278,8 @@ class ScheduleCallback(Previewed, Callback, ABC):
         """Write the value of the next step, unless it stands there already (``again``: even then)."""
         if self._handed_over:
             return
+        self._adopt_new_groups()
         for track in self._tracks:
-            if len(track.optimizer.param_groups) != len(track.own):
-                self._adopt(track)
             t = track.steps
             if not track.by_step:
                 # Step t belongs to epoch t // steps_per_epoch; where that is unknown, to the Trainer's.
@@ -294,19 +289,21 @@ class ScheduleCallback(Previewed, Callback, ABC):
             if again or t != track.written_at:
                 track.write(t)
 
-    def _adopt(self, track: Track) -> None:
-        gone = len(track.own) - len(track.optimizer.param_groups)
-        if gone > 0:
-            raise MisconfigurationException(
-                f"{self._settings.owner}: {gone} param group(s) were taken from the optimizer after training began, and"
-                " nothing tells which. Freeze their parameters instead (requires_grad_(False))."
-            )
-        values = track.adopt()
-        rank_zero_warn(
-            f"{self._settings.owner}: {len(values)} param group(s) came after training began, with"
-            f" {self._parameter}={', '.join(f'{value:.4g}' for value in values)} at step {track.steps:,}; from there on"
-            " they follow the first group's curve in proportion."
-        )
+    def _adopt_new_groups(self) -> None:
+        for track in self._tracks:
+            new = len(track.optimizer.param_groups) - len(track.own)
+            if new < 0:
+                raise MisconfigurationException(
+                    f"{self._settings.owner}: {-new} param group(s) were taken from the optimizer after training began,"
+                    " and nothing tells which. Freeze their parameters instead (requires_grad_(False))."
+                )
+            if new > 0:
+                values = ", ".join(f"{value:.4g}" for value in track.adopt())
+                rank_zero_warn(
+                    f"{self._settings.owner}: {new} param group(s) came after training began, with"
+                    f" {self._parameter}={values} at step {track.steps:,}; from there on they follow the first group's"
+                    " curve in proportion."
+                )
 
     def _hand_over(self, trainer: pl.Trainer, epoch: int) -> None:
         """Leave the learning rate to StochasticWeightAveraging from its start epoch on."""
@@ -322,6 +319,8 @@ class ScheduleCallback(Previewed, Callback, ABC):
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._hand_over(trainer, trainer.current_epoch)
+        for track in self._tracks:
+            track.look_again()
         self._write(trainer)
 
     @override
@@ -338,13 +337,13 @@ class ScheduleCallback(Previewed, Callback, ABC):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
+        if self._counter.track is not None:
+            # LBFGS calls its closure several times in one step; manual optimization takes several steps in one batch.
+            if self._counter.repeats(optimizer):
+                return
+            self._count_step(trainer)
         for track in self._tracks:
             if track.optimizer is optimizer:
-                if self._counter.track is not None:
-                    # Manual optimization takes several steps in one batch; LBFGS calls its closure again.
-                    if self._counter.repeats(track):
-                        return
-                    self._count_step(trainer)
                 self._counter.begin(track)
                 if self._measuring is not None or not track.untouched():
                     self._before_step(trainer, pl_module, track)
@@ -352,7 +351,7 @@ class ScheduleCallback(Previewed, Callback, ABC):
     def _before_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, track: Track) -> None:
         """Take back what somebody else wrote, and measure what is to be measured."""
         self._write(trainer)
-        if not self._handed_over and track.overwritten() is not None:
+        if not self._handed_over and not track.untouched():
             self._tell_of_writer(track, "before", f"{self!r} wrote its own value over it, and will go on doing so")
             self._write(trainer, again=True)
         if self._measuring is not None:
@@ -386,13 +385,15 @@ class ScheduleCallback(Previewed, Callback, ABC):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._count_step(trainer, had_loss=outputs or not pl_module.automatic_optimization)
+        self._count_step(trainer)
 
-    def _count_step(self, trainer: pl.Trainer, had_loss: object = True) -> None:
+    def _count_step(self, trainer: pl.Trainer) -> None:
         """Count the step under way, if there is one and it happened, and write the value of the next."""
-        track = self._counter.settle(had_loss)
+        track = self._counter.settle()
         if track is None or self._handed_over:
             return
+        if len(track.optimizer.param_groups) != len(track.own):
+            self._adopt_new_groups()
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
         if track.steps % 64 == 1 and not self._warned_of_writer:
             self._tell_of_writer(track, "after", "that step may have used it")
@@ -448,6 +449,7 @@ class ScheduleCallback(Previewed, Callback, ABC):
 
     @override
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._counter.settle()
         self._let_go()
 
     @override
@@ -475,8 +477,11 @@ class ScheduleCallback(Previewed, Callback, ABC):
         if not self._tracks:
             # A resumed run that fails, or stands aside, before it begins must not lose what it was given.
             return self._loaded
-        # A checkpoint may be saved between a step and its on_train_batch_end.
-        optimizers = {track.index: track.state(track.steps + self._counter.under_way(track)) for track in self._tracks}
+        # A checkpoint may be saved between a step and its on_train_batch_end, and by whoever has just added a group.
+        if self._counter.counts and not self._handed_over:
+            self._adopt_new_groups()
+        taken = self._counter.track if self._counter.track is not None and self._counter.happened() else None
+        optimizers = {track.index: track.state(track.steps + (track is taken)) for track in self._tracks}
         state = {
             "optimizers": optimizers,
             "first_epoch": self._first_epoch,

@@ -11,7 +11,7 @@ from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.curve import Curve
 from lightning_warmup.decays import Decay, DecayName, Phase, decay_named
 from lightning_warmup.durations import Duration, Interval, Run, TooShortError, parse_duration
-from lightning_warmup.group_values import check_spec, initial_share, initial_values, target_values
+from lightning_warmup.group_values import check_spec, initial_values, target_values
 from lightning_warmup.scaling import BatchSizeScaling
 from lightning_warmup.warmups import LinearWarmup, Warmup
 
@@ -202,15 +202,13 @@ class Settings:
         # SuperGradients' rule: no step trains at 0 unless the user asks for it. A scaled target is warmed up to from
         # what it was scaled from (Goyal et al.).
         default = [high / (phases.warmup_length + 1) for high in target]
-        scaled_up = multiplier is not None and multiplier >= 1
-        if scaled_up:
+        if multiplier is not None and multiplier >= 1:
             default = list(own)
         initial = initial_values(self.owner, self.initial_name, self.initial, names, target, default)
-        share = None if scaled_up else initial_share(self.initial, default=1 / (phases.warmup_length + 1))
         if phases.warmup_length:
             for low, high in zip(initial, target, strict=True):
                 phases.warmup.check(low, high)
-        curve = replace(phases, initial=initial, target=target, share=share)
+        curve = replace(phases, initial=initial, target=target)
         if isinstance(phases.warmup, Beta2Warmup):
             if beta2 is None:
                 raise ValueError(

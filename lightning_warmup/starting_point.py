@@ -53,22 +53,24 @@ class StartingPoint:
             MisconfigurationException: If param groups share a tensor that would have to hold different values.
         """
         groups = optimizer.param_groups
-        own = undamped = param_groups.read(groups, key)
+        own: list[float] = param_groups.read(groups, key)
+        undamped: list[float] | None = own
         if key == "lr" and (self.overrides or self.resumed_step):
             own = unscheduled(groups, self.module_scheduler.schedulers if self.module_scheduler else [])
         if self.resumed_step and self.resume == "config":
             own = list(self.fresh[index])
-        steps, late, target, initial = self.resumed_step, 0, None, None
+        steps, late = self.resumed_step, 0
+        target: list[float] | None = None
         loaded: dict[str, Any] | None = self.loaded.get(index)
         if loaded is None and self.resumed_step and self.several:
             steps = self._steps_by_its_state(index, optimizer)
         if loaded is not None:
             steps, late = loaded["steps"], loaded.get("late", 0)
-            undamped = loaded.get("undamped", undamped)
             known = len(groups) - late
-            target, initial = loaded["target"], loaded.get("initial")
-            if "undamped" in loaded and not self._composes:
-                target = None  # those were factors on a scheduler that the module no longer has
+            # Factors on a scheduler of the module's are no targets. Without one the groups would be at their targets
+            # but for the warmup.
+            target = None if "undamped" in loaded else loaded["target"]
+            undamped = loaded.get("undamped", target)
             if self.resume == "checkpoint":
                 own = loaded["own"]
                 self._tell_of_other_base(index, own[:known])
@@ -84,10 +86,22 @@ class StartingPoint:
             late,
             undamped if self._composes else None,
         )
-        if late and loaded is not None and initial is not None:
-            track.curve = track.curve.extended(initial[-late:], loaded["target"][-late:])
+        if late and loaded is not None:
+            track.curve = track.curve.extended(*self._late_ends(loaded, late))
         self._check_shared_tensors(track)
         return track
+
+    def _late_ends(self, loaded: State, late: int) -> tuple[list[float], list[float]]:
+        """Initial values and targets of the groups that came late; factors, if the module has its own scheduler now."""
+        initial, target = loaded["initial"][-late:], loaded["target"][-late:]
+        if "undamped" in loaded and not self._composes:
+            # Factors on a scheduler that is gone: on what it left.
+            target = loaded["undamped"][-late:]
+            initial = [low * high for low, high in zip(initial, target, strict=True)]
+        elif self._composes and "undamped" not in loaded:
+            initial = [low / high if high else 1.0 for low, high in zip(initial, target, strict=True)]
+            target = [1.0] * late
+        return initial, target
 
     def _steps_by_its_state(self, index: int, optimizer: Optimizer) -> int:
         """Steps of one of several optimizers, without a state of ours: the Trainer counts them together."""

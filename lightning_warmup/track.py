@@ -92,19 +92,23 @@ class Track:
             self._writer(groups, self.key, values)
         self._stamps = values if self._floats else _stamps(map(self._entry, groups))
 
+    def look_again(self) -> None:
+        """Forget whether the groups hold floats or tensors: somebody may have put the one in the place of the other."""
+        self._writer, self._floats = None, False
+
     def untouched(self) -> bool:
         """Whether the groups hold what the last :meth:`write` left there, and there are no others."""
         now = [*map(self._entry, self.optimizer.param_groups)]
         return (now if self._floats else _stamps(now)) == self._stamps
 
     def overwritten(self) -> int | None:
-        """The first group that somebody else wrote since the last :meth:`write`, if there is one."""
-        now = _stamps(map(self._entry, self._known_groups))
-        then = _stamps(self._stamps) if self._floats else self._stamps
-        if now == then:
+        """The first group that holds another value than the last :meth:`write` left there, if there is one."""
+        if self.untouched():
             return None
-        self._writer, self._floats = None, False  # whoever wrote may have put something else there
-        return next((i for i, (a, b) in enumerate(zip(now, then, strict=False)) if a != b), None)
+        # Whoever was there may have put something else in the place of the entry, if only a tensor of the same value.
+        self.look_again()
+        entries = map(self._entry, self._known_groups)
+        return next((i for i, (a, b) in enumerate(zip(entries, self._written, strict=False)) if _other(a, b)), None)
 
     def adopt(self) -> list[float]:
         """Take groups in that were added since, each from the value it has: it follows the first group in proportion.
@@ -128,7 +132,7 @@ class Track:
         self.curve = self.curve.extended(initial, target)
         self.own += added
         self.late += len(added)
-        self._writer, self._floats = None, False
+        self.look_again()
         self.write(self.written_at)
         return added
 
@@ -144,5 +148,15 @@ class Track:
 
 
 def _stamps(entries: Iterable[Any]) -> list[object]:
-    """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait)."""
-    return [(id(entry), entry._version) if isinstance(entry, torch.Tensor) else entry for entry in entries]
+    """What changes when a group is written: the number itself; of a tensor, its version (reading it would wait).
+
+    The tensor is kept too: while it lives, no other has its id.
+    """
+    return [(id(entry), entry._version, entry) if isinstance(entry, torch.Tensor) else entry for entry in entries]
+
+
+def _other(entry: Any, value: float) -> bool:
+    """Whether the entry holds another value than this, as its type would have it."""
+    if isinstance(entry, torch.Tensor):
+        return bool(entry.cpu() != torch.tensor(value, dtype=entry.dtype))
+    return bool(entry != value)

@@ -45,14 +45,11 @@ class Warmup(ABC):
     def weight(self, u: float) -> float:
         """Weight of the target at the share ``u`` in [0, 1) of the warmup: 0 at its start, 1 at its end."""
 
-    def factor(self, u: float, share: float) -> float:
-        """Value over target at the share ``u`` in [0, 1) of the warmup, where the warmup starts at ``share``."""
-        return share + (1 - share) * self.weight(u)
-
     def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
         """The value of every param group at the share ``u`` in [0, 1) of the warmup."""
         weight = self.weight(u)
-        return [low + (high - low) * weight for low, high in zip(initial, target, strict=True)]
+        # strict=True would take as long as all the rest for one group.
+        return [low + (high - low) * weight for low, high in zip(initial, target)]  # noqa: B905
 
     def check(self, initial: float, target: float) -> None:  # noqa: B027  # most shapes go anywhere
         """Raise ValueError if this shape has no way from ``initial`` to ``target``."""
@@ -133,9 +130,6 @@ class ExponentialWarmup(Warmup):
     def weight(self, u: float) -> float:
         """Weight of the target's logarithm."""
         return u
-
-    def factor(self, u: float, share: float) -> float:
-        return math.pow(share, 1 - u)
 
     def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
         # Equal ends are kept as they are: rounding must not move them, and 0 has no ratio to itself.

@@ -110,3 +110,49 @@ def test_manual_optimization_skips_by_optimizer() -> None:
     assert len(second.used) == 20
     assert first.lrs() == callback.values(0.1, total_steps=20, steps_per_epoch=10)[:12]
     assert second.lrs() == callback.values(0.2, total_steps=20, steps_per_epoch=10)
+
+
+def test_a_callback_for_each_optimizer() -> None:
+    """The second optimizer overflows after the first has stepped."""
+
+    class SecondOverflows(Manual):
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            for optimizer in self.optimizers():
+                optimizer.zero_grad()
+                self.overflow = batch_idx % 3 == 0 and optimizer is self.optimizers()[1]
+                self.manual_backward(self.loss(batch))
+                if self.overflow:
+                    self.bias.grad = torch.full_like(self.bias, torch.inf)
+                optimizer.step()
+
+    callbacks = [LearningRateWarmup(6, "linear", total=20, optimizer=index) for index in (0, 1)]
+    module = SecondOverflows()
+    trainer(*callbacks, max_epochs=2, plugins=[scaled()]).fit(module, loader(10))
+    for optimizer, callback, lr, taken in zip(module.trainer.optimizers, callbacks, (0.1, 0.2), (20, 12), strict=True):
+        assert optimizer.lrs() == callback.values(lr, total_steps=20, steps_per_epoch=10)[:taken]
+        assert len(optimizer.used) == taken
+
+
+def test_one_optimizer_that_skips_and_steps_in_one_batch() -> None:
+    class Twice(Manual):
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            optimizer = self.optimizers()[0]
+            for self.overflow in (True, False, True, False):
+                optimizer.zero_grad()
+                self.manual_backward(self.loss(batch))
+                optimizer.step()
+
+    callback = LearningRateWarmup(6, "linear", total=40, optimizer=0)
+    module = Twice()
+    trainer(callback, max_epochs=2, plugins=[scaled()]).fit(module, loader(10))
+    used = module.trainer.optimizers[0].lrs()
+    assert used == callback.values(0.1, total_steps=40, steps_per_epoch=40)
+    assert len(used) == 40
+
+
+@pytest.mark.filterwarnings("ignore:.*training_step.* returned .None.")
+def test_a_checkpoint_of_a_batch_without_a_loss(tmp_path: Path) -> None:
+    # Saved by a callback that comes before ours.
+    whole = fit([SaveEveryBatch(tmp_path), LearningRateWarmup(6)], NoLoss(), max_epochs=2, plugins=[scaled()])
+    again = fit(LearningRateWarmup(6), NoLoss(), max_epochs=2, plugins=[scaled()], ckpt_path=tmp_path / "3.ckpt")
+    assert again.used == whole.used[len(whole.used) - len(again.used) :]

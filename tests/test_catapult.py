@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lightning_warmup import LearningRateWarmup, PersistentCatapultWarmup
+from lightning_warmup import LearningRateWarmup, LinearScaling, PersistentCatapultWarmup
 from lightning_warmup.catapult import _Catapult
 from lightning_warmup.critical_lr import CriticalLearningRateResult
 from runs import Line, RecordingSGD, fit, loader, trainer
@@ -146,3 +146,8 @@ def test_what_it_cannot_be_combined_with() -> None:
 def test_a_run_too_short_for_it() -> None:
     with pytest.raises(ValueError, match=r"warmup 40 = 40 steps is more than the 20"):
         fit(catapult(max_steps=20), Valley(), max_epochs=2)
+
+
+def test_a_scaled_target() -> None:
+    scaled = LearningRateWarmup(PersistentCatapultWarmup(max_steps=10), "linear", target_lr=LinearScaling(2))
+    assert fit(scaled, Valley(), max_epochs=4).used == fit(catapult(), Valley(), max_epochs=4).used

@@ -17,6 +17,7 @@ from lightning_warmup import (
     GradientInitializedAdam,
     HyperparameterWarmup,
     LearningRateWarmup,
+    LinearScaling,
     RAdamWarmup,
 )
 from runs import Line, RecordingSGD, fit, loader, trainer
@@ -254,3 +255,18 @@ def test_gi_adam_after_it_is_refused() -> None:
 def test_it_is_no_start_of_another_parameter() -> None:
     with pytest.raises(ValueError, match="that is one of learning rates"):
         HyperparameterWarmup("momentum", warmup=5, initial_value=CriticalLearningRate())  # type: ignore[arg-type]
+
+
+def test_a_scaled_target_starts_there_too() -> None:
+    # By k = 1, so that the target is the optimizer's own lr.
+    settings: dict[str, Any] = {"warmup_initial_lr": "critical"}
+    scaled_by_one = fit(
+        LearningRateWarmup(10, "linear", target_lr=LinearScaling(2), **settings), sgd(1.0), max_epochs=2
+    )
+    assert scaled_by_one.used == fit(LearningRateWarmup(10, "linear", **settings), sgd(1.0), max_epochs=2).used
+
+
+@pytest.mark.filterwarnings("ignore:.*configure_optimizers. returned .None.")
+def test_nothing_to_measure() -> None:
+    with pytest.warns(UserWarning, match="nothing to act on"):
+        fit(LearningRateWarmup(10, warmup_initial_lr="critical"), Line(lambda m: None), max_epochs=1)

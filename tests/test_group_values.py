@@ -1,22 +1,27 @@
 """Starts and targets of param groups: one for all, or by group name; shares of the target; batch size scaling."""
 
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.optim.lr_scheduler import StepLR
 
 from lightning_warmup import (
     ConstantWarmup,
     CosineDecay,
+    CosineWarmup,
     ExponentialWarmup,
     LearningRateWarmup,
     LinearDecay,
     LinearScaling,
     OneMinusSqrtDecay,
     PolynomialDecay,
+    PolynomialWarmup,
     SquareRootScaling,
     StepDecay,
+    TorchDecay,
 )
 from refusals import refused
 
@@ -141,6 +146,22 @@ def test_groups_do_not_know_of_each_other(lr, initial, interval):
     callback = LearningRateWarmup(2, "cosine", warmup_initial_lr=initial, interval=interval)
     run = {"total_steps": 12, "steps_per_epoch": 2}
     assert callback.values(lr, **run) == {name: callback.values(rate, **run) for name, rate in lr.items()}
+
+
+@pytest.mark.parametrize("initial", [None, 0.5, "4%", 0.0])
+@pytest.mark.parametrize("warmup", [3, CosineWarmup(3), ExponentialWarmup(3), PolynomialWarmup(3, 0.7)], ids=str)
+@pytest.mark.parametrize(
+    "decay", ["cosine", "inverse_sqrt", StepDecay(2, 0.3), TorchDecay(partial(StepLR, step_size=2))]
+)
+def test_many_groups_are_the_same_floats_as_each_alone(warmup, decay, initial):
+    if initial == 0.0 and isinstance(warmup, ExponentialWarmup):
+        initial = 1e-7
+    callback = LearningRateWarmup(warmup, decay, warmup_initial_lr=initial)
+    run = {"total_steps": 12, "steps_per_epoch": 2}
+    lr = {f"group {i}": 0.1 * 1.07**i for i in range(60)}
+    values = callback.values(lr, **run)
+    assert values == {name: callback.values(rate, **run) for name, rate in lr.items()}
+    assert all(type(value) is float for value in values["group 7"])
 
 
 # --- the target follows the batch size -------------------------------------------------------------------------------

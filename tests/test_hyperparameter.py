@@ -1,5 +1,6 @@
 """Momentum, weight decay and any other numeric entry of the param groups."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,10 @@ def test_resume(tmp_path: Path) -> None:
 def test_the_line_names_the_parameter(messages: list[str]) -> None:
     fit(momentum(), Line(sgd), max_epochs=1)
     assert "HyperparameterWarmup: momentum 0.5 → 0.9 over 5 steps, then constant" in messages
+
+
+def test_it_can_be_pickled_after_a_run() -> None:
+    callback = HyperparameterWarmup("momentum", warmup=5, initial_value=0.5)
+    module = fit(callback, Line(lambda m: torch.optim.Adam(m.parameters())), max_epochs=1)
+    module.configure = None  # a lambda cannot be
+    assert pickle.loads(pickle.dumps(callback)).state_dict() == callback.state_dict()

@@ -167,3 +167,16 @@ def test_the_config_wins_only_before_a_fine_tuning_callback(tmp_path: Path) -> N
     assert lrs(resume(ours, Unfreeze()), 0) == ours.values(0.7, total_steps=20, steps_per_epoch=10)[3:]
     with pytest.raises(MisconfigurationException, match=r"resume='config'\) comes after a fine-tuning callback"):
         resume(Unfreeze(), LearningRateWarmup(15, resume="config"))
+
+
+class AddsIn(Line):
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        if self.trainer.global_step == 2:
+            lr = optimizer.param_groups[0]["lr"]
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr})
+
+
+@pytest.mark.filterwarnings("ignore:.*came after training began")
+def test_a_group_that_the_module_adds_just_before_the_step() -> None:
+    module = fit(LearningRateWarmup(5), AddsIn(), max_epochs=1)
+    assert lrs(module, 1) == pytest.approx(lrs(module, 0)[2:], rel=1e-12)

@@ -163,3 +163,43 @@ def test_a_callback_that_is_new_takes_no_other_optimizers_state(tmp_path: Path) 
     fit([LearningRateWarmup(15, optimizer=0), new], Adversarial(), max_epochs=2, ckpt_path=tmp_path / "10.ckpt")
     assert set(new.state_dict()["optimizers"]) == {1}
     assert new._loaded == {}
+
+
+@pytest.mark.parametrize("hook", ["on_train_start", "on_train_epoch_start"])
+def test_automatic_optimization_switched_off_on_the_way(hook: str) -> None:
+    class Switches(Line):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            if self.automatic_optimization:
+                return self.loss(batch)
+            self.optimizers().zero_grad()
+            self.manual_backward(self.loss(batch))
+            return self.optimizers().step()
+
+    module = Switches()
+    setattr(module, hook, lambda: setattr(module, "automatic_optimization", False))
+    callback = LearningRateWarmup(15)
+    assert fit(callback, module, max_epochs=2).used == callback.values(0.1, total_steps=20, steps_per_epoch=10)
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_start", "on_train_batch_end", "on_train_epoch_end"])
+def test_steps_outside_of_training_step(hook: str) -> None:
+    class Elsewhere(Line):
+        def __init__(self) -> None:
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            self.step()
+
+        def step(self, *_: Any) -> None:
+            self.optimizers().zero_grad()
+            self.manual_backward(self.loss([torch.ones(2, 2)]))
+            self.optimizers().step()
+
+    module = Elsewhere()
+    setattr(module, hook, module.step)
+    callback = LearningRateWarmup(15, "linear", total=60)
+    used = fit(callback, module, max_epochs=2).used
+    assert len(used) == (22 if hook == "on_train_epoch_end" else 40)
+    assert used == values(callback, 0.1, 60)[: len(used)]
+    assert callback.state_dict()["optimizers"][0]["steps"] == len(used)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch import LightningModule
@@ -397,3 +398,63 @@ def test_resumed_without_the_modules_scheduler_the_target_is_the_base(tmp_path: 
     warmup = LearningRateWarmup(9, "cosine")
     used = fit(warmup, plain, max_epochs=2, ckpt_path=tmp_path / "5.ckpt").used
     assert used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)[5:]
+
+
+def test_a_scheduler_that_is_there_from_a_resume_on(tmp_path: Path) -> None:
+    fit([LearningRateWarmup(18), SaveEveryBatch(tmp_path)], max_epochs=2)
+
+    def constant(module: Line) -> Any:
+        optimizer = RecordingSGD(module.parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0, 1)
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    for batch in (3, 13, 19):
+        warmup = LearningRateWarmup(18)
+        resumed = fit(warmup, Line(constant), max_epochs=2, ckpt_path=tmp_path / f"{batch}.ckpt")
+        assert resumed.used == pytest.approx(warmup.values(0.1, total_steps=20, steps_per_epoch=10)[batch:], rel=1e-12)
+
+
+class LateGroup(pl.Callback):
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        if trainer.global_step == 5 and self.path:
+            trainer.optimizers[0].add_param_group({"params": [pl_module.extra], "lr": 0.05})
+            trainer.save_checkpoint(self.path)
+
+
+class WithExtra(Line):
+    def __init__(self, scheduler: str | None, two: bool = False) -> None:
+        super().__init__()
+        self.scheduler, self.two = scheduler, two
+        self.extra = torch.nn.Parameter(torch.zeros(1))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = RecordingSGD([self.weight, self.bias], lr=0.1)
+        if self.two:
+            optimizer.add_param_group({"params": [self.extra], "lr": 0.05})
+        if self.scheduler is None:
+            return optimizer
+        if self.scheduler == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=99)
+            return [optimizer], [{"scheduler": plateau, "interval": "step", "monitor": "train_loss"}]
+        step = torch.optim.lr_scheduler.StepLR(optimizer, 99)
+        return [optimizer], [{"scheduler": step, "interval": "step"}]
+
+
+@pytest.mark.filterwarnings("ignore:.*came after training began")
+@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("then", [None, "step", "plateau"])
+@pytest.mark.parametrize("first", [None, "step", "plateau"])
+def test_a_late_group_with_and_without_a_scheduler(
+    first: str | None, then: str | None, ours_first: bool, tmp_path: Path
+) -> None:
+    """Saved by the very callback that adds the group; the schedulers change nothing, so all runs are alike."""
+    path = tmp_path / "late.ckpt"
+    callbacks: list[pl.Callback] = [LearningRateWarmup(8), LateGroup(path)]
+    whole = fit(callbacks if ours_first else callbacks[::-1], WithExtra(first), max_epochs=1)
+    resumed = fit(LearningRateWarmup(8), WithExtra(then, two=True), max_epochs=1, ckpt_path=path)
+    for group in (0, 1):
+        tail = [step[group]["lr"] for step in whole.trainer.optimizers[0].used[5:]]
+        assert resumed.trainer.optimizers[0].lrs(group) == pytest.approx(tail, rel=1e-12)

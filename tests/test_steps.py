@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
@@ -423,19 +424,12 @@ def test_max_time_concerns_decays_that_end(decay: Any, warns: bool) -> None:
     assert any("max_time" in str(w.message) for w in caught) == warns
 
 
-@pytest.mark.parametrize("automatic", [True, False])
-def test_the_counter_reads_what_global_step_says(automatic: bool) -> None:
-    class Module(Line):
-        def training_step(self, batch: Any, batch_idx: int) -> Any:
-            taken.append((callback._counter._taken.completed, self.trainer.global_step))
-            if automatic:
-                return self.loss(batch)
-            self.manual_backward(self.loss(batch))
-            return self.optimizers().step()
+class StepsAgain(pl.Callback):
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        trainer.optimizers[0].step()
 
-    taken: list[tuple[int, int]] = []
-    callback = LearningRateWarmup(5)
-    module = Module()
-    module.automatic_optimization = automatic
-    fit(callback, module, max_epochs=2)
-    assert taken == [(t, t) for t in range(20)]
+
+def test_a_callback_that_steps_the_optimizer_is_noticed() -> None:
+    with pytest.warns(UserWarning, match="stepped without Lightning knowing") as caught:
+        fit([LearningRateWarmup(5), StepsAgain()], max_epochs=1)
+    assert len([w for w in caught if "without Lightning" in str(w.message)]) == 1

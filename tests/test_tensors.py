@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -109,3 +110,33 @@ def test_a_compiled_step_compiles_once() -> None:
     assert len(graphs) == 2
     fit(LearningRateWarmup(10), Compiled(torch.tensor(0.1)), max_epochs=2)
     assert len(graphs) == 1
+
+
+def test_a_float_that_becomes_a_tensor_of_the_same_value_is_nobody_elses_doing() -> None:
+    class ToTensor(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            group = trainer.optimizers[0].param_groups[0]
+            group["lr"] = self.put = torch.tensor(group["lr"])
+
+    to_tensor = ToTensor()
+    callback = LearningRateWarmup(5, "cosine")
+    module = fit([callback, to_tensor], max_epochs=2)  # warnings are errors
+    assert module.trainer.optimizers[0].param_groups[0]["lr"] is to_tensor.put
+    assert module.used == pytest.approx(callback.values(0.1, total_steps=20, steps_per_epoch=10), rel=1e-6)
+
+
+def test_one_float_among_a_hundred_tensors() -> None:
+    class Puts(Line):
+        def __init__(self) -> None:
+            super().__init__(
+                lambda m: RecordingSGD([{"params": [p], "lr": torch.tensor(0.1)} for p in m.parameters()], lr=0.1)
+            )
+            self.more = torch.nn.ParameterList([torch.nn.Parameter(torch.zeros(1)) for _ in range(100)])
+
+        def on_before_optimizer_step(self, optimizer: Any) -> None:
+            optimizer.param_groups[1]["lr"] = 0.5
+
+    callback = LearningRateWarmup(5)
+    with pytest.warns(UserWarning, match="Something else wrote 'lr' of the param group 'group 1' after step 1"):
+        module = fit(callback, Puts(), max_epochs=1)
+    assert module.used == pytest.approx(callback.values(0.1, total_steps=10, steps_per_epoch=10), rel=1e-6)

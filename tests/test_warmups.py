@@ -289,3 +289,23 @@ def test_a_short_warmup_of_a_long_run_is_looked_at_too():
 def test_a_name_is_no_warmup(name):
     with refused(f"LearningRateWarmup(warmup={name!r})", "500 steps", "CosineWarmup('5%')"):
         LearningRateWarmup(name)
+
+
+def test_a_shape_of_ones_own_that_overrides_values():
+    @dataclass(frozen=True)
+    class Geometric(Warmup):
+        duration: int
+        factor: float = 1.0  # a field may be called anything
+
+        def weight(self, u):
+            return u
+
+        def values(self, u, initial, target):
+            return [low * (high / low) ** (self.factor * u) for low, high in zip(initial, target, strict=True)]
+
+    for start in (None, "4%", 0.01):
+        lrs = warmed_up(Geometric(4), start, 1.0, steps=5)
+        assert lrs == pytest.approx(warmed_up(ExponentialWarmup(4), start, 1.0, steps=5), rel=1e-15)
+        many = LearningRateWarmup(Geometric(4), warmup_initial_lr=start)
+        groups = many.values({f"{i}": 1.0 for i in range(100)}, total_steps=5, steps_per_epoch=5)
+        assert groups["99"] == lrs
