@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -12,9 +14,18 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from torch.optim.lr_scheduler import ExponentialLR
 
 from contenders import OURS, TOTAL, our_step, quiet_trainer, schedule, within_a_fit
-from lightning_warmup import CriticalLearningRateResult, LearningRateWarmup, param_groups
+from lightning_warmup import (
+    CosineRestartsDecay,
+    CriticalLearningRateResult,
+    LearningRateWarmup,
+    MultiStepDecay,
+    RAdamWarmup,
+    TorchDecay,
+    param_groups,
+)
 from lightning_warmup.critical_lr_probe import LiveBatch, search
 from timing import interleaved
 
@@ -22,24 +33,56 @@ LAZY = ("matplotlib", "plotext", "jsonargparse", "sklearn")
 """Not to be imported before they are used."""
 
 
-def growth(groups: list[int]) -> dict[str, str]:
-    """Everything, as a line of text each."""
-    answers = {"`values()` of 1,000,000 steps, one group": f"{preview_seconds(1_000_000):.2f} s"}
+@dataclass(frozen=True)
+class Figure:
+    """What was found, for people and for programs."""
+
+    text: str
+    numbers: dict[str, float]
+
+
+def growth(groups: list[int]) -> dict[str, Figure]:
+    """Everything, by what it is."""
+    found = {}
+    for name, seconds in preview_seconds(1_000_000).items():
+        found[f"`values()` of 1,000,000 steps, one group: {name}"] = Figure(f"{seconds:.2f} s", {"seconds": seconds})
     for n in groups:
         first, last = state_bytes(n, 0), state_bytes(n, TOTAL - 1)
-        answers[f"state in a checkpoint, {n:,} groups"] = f"{first:,} bytes at step 1, {last:,} at step {TOTAL:,}"
-    early, late = resume_milliseconds([1, TOTAL - 1])
-    answers["taking a run up again, one group"] = f"{early:.2f} ms at step 1, {late:.2f} ms at step {TOTAL - 1:,}"
+        found[f"state in a checkpoint, {n:,} group{'s' * (n > 1)}"] = Figure(
+            f"{first:,} bytes at step 1, {last:,} at step {TOTAL:,}", {"bytes_first": first, "bytes_last": last}
+        )
+    for name, decay, step in (("cosine", "cosine", TOTAL - 1), ("a TorchDecay", by_torch(), 100_000)):
+        early, late = resume_milliseconds(decay, [1, step])
+        found[f"taking a run up again, {name}"] = Figure(
+            f"{early:.2f} ms at step 1, {late:.2f} ms at step {step:,}", {"ms_first": early, "ms_last": late}
+        )
     milliseconds, modules = import_cost()
-    answers["`import lightning_warmup` after `lightning.pytorch`"] = f"{milliseconds:.0f} ms"
-    answers[f"of {', '.join(LAZY)} it imports"] = ", ".join(modules) or "none"
-    return answers | critical_search()
+    found["`import lightning_warmup` after `lightning.pytorch`"] = Figure(
+        f"{milliseconds:.0f} ms", {"ms": milliseconds}
+    )
+    found[f"of {', '.join(LAZY)} it imports"] = Figure(", ".join(modules) or "none", {"modules": len(modules)})
+    return found | critical_search()
 
 
-def preview_seconds(steps: int) -> float:
-    start = process_time()
-    LearningRateWarmup(0.1, "cosine").values(0.1, total_steps=steps, steps_per_epoch=1000)
-    return process_time() - start
+def by_torch() -> TorchDecay:
+    return TorchDecay(partial(ExponentialLR, gamma=0.999_999))
+
+
+def preview_seconds(steps: int) -> dict[str, float]:
+    """Of the processor, for shapes that have more or less to compute."""
+    callbacks = {
+        "cosine": LearningRateWarmup(0.1, "cosine"),
+        "eight milestones": LearningRateWarmup(0.1, MultiStepDecay([f"{10 * i + 15}%" for i in range(8)])),
+        "cosine restarts, each twice as long": LearningRateWarmup(0.1, CosineRestartsDecay(1000, 2)),
+        "RAdam's warmup, cosine": LearningRateWarmup(RAdamWarmup(), "cosine"),
+        "a TorchDecay": LearningRateWarmup(0.1, by_torch()),
+    }
+    seconds = {}
+    for name, callback in callbacks.items():
+        start = process_time()
+        callback.values(0.1, total_steps=steps, steps_per_epoch=1000, betas=(0.9, 0.999))
+        seconds[name] = process_time() - start
+    return seconds
 
 
 def state_bytes(groups: int, steps: int) -> int:
@@ -62,9 +105,9 @@ def state_bytes(groups: int, steps: int) -> int:
     return with_state - without
 
 
-def resume_milliseconds(steps: list[int]) -> list[float]:
+def resume_milliseconds(decay: Any, steps: list[int]) -> list[float]:
     """From the checkpoint's state to the first value written, for a run saved after so many steps."""
-    callback = schedule("decay")
+    callback = LearningRateWarmup(1, decay, total=TOTAL)
     found: list[float] = []
 
     def measure(trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -99,19 +142,19 @@ def import_cost() -> tuple[float, list[str]]:
         # import time: self [us] | cumulative | imported package, indented by depth
         rows = [line.split("|") for line in run.stderr.splitlines() if line.startswith("import time:")]
         costs.append(next(int(row[1]) for row in rows if row[2].rstrip() == f" {OURS}") / 1e3)
-    return min(costs), json.loads(run.stdout)
+    return median(costs), json.loads(run.stdout)
 
 
 # --- the critical learning rate ------------------------------------------------------------------------------------
 
 
-def critical_search() -> dict[str, str]:
+def critical_search() -> dict[str, Figure]:
     """What one search costs in the digits example; needs what that example needs."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
     try:
         from digits import DigitClassifier, Digits
     except ImportError as error:
-        return {"search for the critical learning rate": f"skipped: {error}"}
+        return {"search for the critical learning rate": Figure(f"skipped: {error}", {})}
     pl.seed_everything(1, verbose=False)
     model = DigitClassifier()
     probe = Probe(model)
@@ -121,11 +164,18 @@ def critical_search() -> dict[str, str]:
     seconds, epoch = median(probe.search_seconds), probe.epoch_seconds
     weights = sum(parameter.nbytes for parameter in model.parameters())
     momentum, batch = weights, sum(tensor.nbytes for tensor in next(iter(model.trainer.train_dataloader)))
+    share, copy = seconds / epoch, weights + momentum + batch
     return {
-        "search for the critical learning rate, digits": f"{result.forwards} forwards ({result.status}), "
-        f"{1e3 * seconds:.0f} ms: {seconds / epoch:.0%} of an epoch of {probe.steps} steps",
-        "memory that it holds, digits with SGD and momentum": f"{probe.extra_bytes / 1e3:.0f} kB; one copy of weights, "
-        f"momentum and batch is {(weights + momentum + batch) / 1e3:.0f} kB",
+        "search for the critical learning rate, digits": Figure(
+            f"{result.forwards} forwards ({result.status}), {1e3 * seconds:.0f} ms: {share:.0%} of an epoch of"
+            f" {probe.steps} steps, as much as {share * probe.steps:.1f} of them",
+            {"forwards": result.forwards, "ms": 1e3 * seconds, "share_of_epoch": share, "steps": probe.steps},
+        ),
+        "memory that it holds, digits with SGD and momentum": Figure(
+            f"{probe.held / 1e3:.0f} kB, and {probe.peak / 1e3:.0f} kB while the gradients are copied for a step;"
+            f" one copy of weights, momentum and batch is {copy / 1e3:.0f} kB, of the gradients {weights / 1e3:.0f} kB",
+            {"bytes_held": probe.held, "bytes_peak": probe.peak, "bytes_copy": copy, "bytes_gradients": weights},
+        ),
     }
 
 
@@ -137,7 +187,7 @@ class Probe(pl.Callback):
         self.search_seconds: list[float] = []
         self.epoch_seconds = 0.0
         self.steps = 0
-        self.extra_bytes = 0
+        self.held = self.peak = 0
         self.live: LiveBatch | None = None
         self.watching = False
         self.before = 0
@@ -145,7 +195,11 @@ class Probe(pl.Callback):
 
     def on_forward(self, *_: Any) -> None:
         if self.watching:
-            self.extra_bytes = max(self.extra_bytes, tensor_bytes() - self.before)
+            self.held = max(self.held, tensor_bytes() - self.before)
+
+    def on_step(self, *_: Any) -> None:
+        if self.watching:
+            self.peak = max(self.peak, tensor_bytes() - self.before)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.began = process_time()
@@ -165,6 +219,7 @@ class Probe(pl.Callback):
         if self.live is None:
             return
         rates = param_groups.read(optimizer.param_groups, "lr")
+        optimizer.register_step_pre_hook(self.on_step)
         self.before = tensor_bytes()
         # Searches change nothing, so there can be many. The first one's forwards are watched, which takes time.
         for self.watching in (True, False, False, False, False, False):

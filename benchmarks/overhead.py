@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from random import Random
 from time import process_time
 from typing import Any
 
@@ -44,7 +45,7 @@ from contenders import (
     within_a_fit,
 )
 from growth import growth
-from lightning_warmup import LearningRateWarmup
+from lightning_warmup import LearningRateWarmup, param_groups
 from timing import Sample, interleaved
 
 GENERATED = "<!-- From here on written by `make bench`. -->"
@@ -75,7 +76,9 @@ def step_rows(groups: int, kind: Kind, phase: Phase, rounds: int, skipped: dict[
 
     def measure(trainer: pl.Trainer, module: pl.LightningModule) -> None:
         ours = {OURS: our_step(callback, trainer, module), IDLE: our_idle_batch(callback, trainer, module)}
+        before = trainer.global_step
         times.update(interleaved({**steps, **ours}, rounds))
+        check_written(callback, trainer, trainer.global_step - before)
 
     within_a_fit(callback, groups, kind, measure)
     best_peer = min(times[name].median for name in times if name in PEERS)
@@ -83,6 +86,15 @@ def step_rows(groups: int, kind: Kind, phase: Phase, rounds: int, skipped: dict[
         Row(groups, kind, phase, name, time, time.median / times[FLOOR].median, time.median / best_peer)
         for name, time in times.items()
     ]
+
+
+def check_written(callback: LearningRateWarmup, trainer: pl.Trainer, steps: int) -> None:
+    """What was measured did what it is for: it counted every step, and wrote the values of the next."""
+    (track,) = callback._tracks
+    written = param_groups.read(trainer.optimizers[0].param_groups, "lr")
+    expected = [float(torch.tensor(v)) for v in track.curve.values(steps)]
+    if track.steps != steps or [float(torch.tensor(v)) for v in written] != expected:
+        raise AssertionError(f"{track.steps} of {steps} steps counted, {written[:3]} … written for {expected[:3]} …")
 
 
 def peer_steps(groups: int, kind: Kind, phase: Phase, skipped: dict[str, str]) -> dict[str, Step]:
@@ -159,9 +171,10 @@ def fit_rows(rounds: int, steps: int) -> dict[str, dict[str, Sample]]:
         SEQUENTIAL: by_torch,
     }
     times: dict[str, list[float]] = {name: [] for name in arrangements}
+    shuffled = Random(0)
     for _ in range(rounds):
-        for name, fit in arrangements.items():
-            times[name].append(fit())
+        for name in shuffled.sample(list(arrangements), len(arrangements)):
+            times[name].append(arrangements[name]())
     return {
         name: {
             "microseconds": Sample.of(values),
@@ -216,7 +229,7 @@ def as_markdown(report: dict[str, Any]) -> str:
         time, above = fit["microseconds"], fit["above"]
         lines.append(f"| {name} | {spread(time)} | {above.median:+.1f} ({above.low:+.1f} to {above.high:+.1f}) |")
     lines += ["", "### Everything else", "", "| | |", "|---|---|"]
-    lines += [f"| {what} | {answer} |" for what, answer in report["growth"].items()]
+    lines += [f"| {what} | {figure.text} |" for what, figure in report["growth"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -224,7 +237,9 @@ def step_table(rows: list[Row]) -> list[str]:
     """Contenders down, groups across: microseconds, times the floor, times the best peer."""
     groups = list(dict.fromkeys(row.groups for row in rows))
     lines = [
-        "| µs, quartiles; × bare loop; × best peer | " + " | ".join(f"{n:,} groups" for n in groups) + " |",
+        "| µs, quartiles; × bare loop; × best peer | "
+        + " | ".join(f"{n:,} group{'s' * (n > 1)}" for n in groups)
+        + " |",
         "|---" * (1 + len(groups)) + "|",
     ]
     for name in dict.fromkeys(row.contender for row in rows):
@@ -252,15 +267,30 @@ def renew(page: Path, tables: str) -> None:
     page.write_text(f"{above}{GENERATED}\n\n{tables}", encoding="utf-8")
 
 
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--groups", type=int, nargs="+", default=[1, 10, 100, 1000], help="numbers of param groups")
-    parser.add_argument("--rounds", type=int, default=31, help="turns of each contender")
-    parser.add_argument("--fits", type=int, default=21, help="whole fits of each arrangement")
-    parser.add_argument("--fit-steps", type=int, default=300, help="optimizer steps of such a fit")
+    parser.add_argument(
+        "--groups", type=positive, nargs="+", default=[1, 10, 100, 1000], help="numbers of param groups"
+    )
+    parser.add_argument("--rounds", type=positive, default=31, help="turns of each contender")
+    parser.add_argument("--fits", type=positive, default=21, help="whole fits of each arrangement")
+    parser.add_argument("--fit-steps", type=positive, default=300, help="optimizer steps of such a fit, 20 or more")
     parser.add_argument("--json", type=Path, default=Path("runs/overhead.json"), help="where to write the numbers")
     parser.add_argument("--markdown", type=Path, help="a page to renew the tables of")
     options = parser.parse_args()
+    if options.fit_steps < 20:
+        parser.error("--fit-steps: the first ten are left out, give 20 or more")
+    for path in (options.json, options.markdown):
+        if path is not None:  # now, rather than when all is measured
+            path.parent.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
@@ -284,7 +314,6 @@ def main() -> None:
     }
     tables = as_markdown(report)
     print(tables)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report, default=asdict, indent=1), encoding="utf-8")
     print(f"written: {options.json}")
     if options.markdown:

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
+from random import Random
 from statistics import quantiles
 from time import thread_time
 
@@ -25,15 +26,17 @@ class Sample:
 
 
 def interleaved(steps: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Sample]:
-    """Microseconds per call of each step; in every round each has its turn, and another one begins."""
+    """Microseconds per call of each step; in every round each has its turn."""
     calls = {name: max(1, int(ROUND_SECONDS / seconds_per_call(step, 1))) for name, step in steps.items()}
     # The first call has caches to fill: the second estimate is the one that counts.
     calls = {name: max(1, int(ROUND_SECONDS / seconds_per_call(step, calls[name]))) for name, step in steps.items()}
     names = list(steps)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+    shuffled = Random(0)
+    for _ in range(rounds):
+        # In another order each time, or one would always find the caches as its neighbour leaves them.
+        for name in shuffled.sample(names, len(names)):
+            steps[name]()
             times[name].append(1e6 * seconds_per_call(steps[name], calls[name]))
     return {name: Sample.of(values) for name, values in times.items()}
 

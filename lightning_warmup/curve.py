@@ -50,9 +50,11 @@ class Curve:
     target: Sequence[float] = ()
     beta2: Sequence[float] = ()
 
+    _distinct_beta2: "frozenset[float]" = field(init=False, repr=False, compare=False)
     _arrays: "tuple[np.ndarray[Any, Any], ...] | None" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_distinct_beta2", frozenset(self.beta2))
         arrays = None
         if len(self.target) >= MANY_GROUPS:
             initial, target = np.array(self.initial, dtype=float), np.array(self.target, dtype=float)
@@ -87,7 +89,10 @@ class Curve:
         """``values`` under a warmup that is a weight on whatever decay there is."""
         assert isinstance(self.warmup, Beta2Warmup)
         # Step t is the (t+1)-th.
-        weights = {beta2: self.warmup.weight_at(t + 1, beta2) for beta2 in set(self.beta2)}
+        weights = {beta2: self.warmup.weight_at(t + 1, beta2) for beta2 in self._distinct_beta2}
+        if len(weights) == 1:
+            (weight,) = weights.values()
+            return [weight * value for value in values]
         return [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]
 
     def decaying_by(self, decay: Decay) -> "Curve":
