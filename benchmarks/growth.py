@@ -135,7 +135,7 @@ def import_cost() -> tuple[float, list[str]]:
         f"print(json.dumps([name for name in {LAZY} if name in sys.modules and name not in before]))"
     )
     costs = []
-    for _ in range(5):
+    for _ in range(9):
         run = subprocess.run(
             [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
         )
