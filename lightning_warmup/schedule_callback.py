@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 import lightning.pytorch as pl
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import BaseFinetuning, Callback, StochasticWeightAveraging, Timer
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
@@ -18,6 +17,7 @@ from lightning_warmup.adaptive import AdaptiveStart, adaptive_start
 from lightning_warmup.announce import announce
 from lightning_warmup.critical_lr import MeasuredLearningRate
 from lightning_warmup.durations import TooShortError
+from lightning_warmup.logged_metric import logged_metric
 from lightning_warmup.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.plateau import ReduceOnPlateauDecay, _Plateau
 from lightning_warmup.preview import Previewed
@@ -422,19 +422,11 @@ class ScheduleCallback(Previewed, Callback, ABC):
             return
         track = self._tracks[0]
         curve = track.curve
-        by_step = curve.clock == "step"
-        t = track.steps if by_step else trainer.current_epoch - self._first_epoch
+        t = track.steps if track.by_step else trainer.current_epoch - self._first_epoch
         if not curve.decay_start <= t // curve.decay_stride < curve.decay_end:
             return
         monitor = self._plateau.spec.monitor
-        if monitor not in trainer.callback_metrics:
-            raise MisconfigurationException(
-                f"ReduceOnPlateauDecay(monitor={monitor!r}): no such metric was logged. There are:"
-                f" {', '.join(sorted(trainer.callback_metrics)) or 'none'}. It must be there after each validation, or"
-                " training epoch if there is none; what is logged in on_train_epoch_end comes too late."
-            )
-        metric = torch.as_tensor(trainer.callback_metrics[monitor], device=pl_module.device)
-        value = float(trainer.strategy.reduce(metric, reduce_op="mean"))
+        value = logged_metric(trainer, pl_module, monitor)
         if math.isnan(value) and not self._warned_of_nan:
             self._warned_of_nan = True
             rank_zero_warn(f"ReduceOnPlateauDecay: {monitor} is nan at step {track.steps:,}: no improvement.")
@@ -443,7 +435,7 @@ class ScheduleCallback(Previewed, Callback, ABC):
             rank_zero_info(f"{self._settings.owner}: {monitor} has stopped improving, factor {factor:.4g} from now on.")
             # By epoch the new factor waits for the next epoch, whose value may be written already.
             per_epoch = self._start.run.steps_per_epoch if self._start else None
-            self._write(trainer, again=by_step or (per_epoch is not None and track.steps % per_epoch == 0))
+            self._write(trainer, again=track.by_step or (per_epoch is not None and track.steps % per_epoch == 0))
 
     # --- after the last step ---------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ ORDER = [
     "preview",
     "param_groups",
     "run_length",
+    "logged_metric",
     "track",
     "module_scheduler",
     "announce",
