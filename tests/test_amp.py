@@ -156,3 +156,12 @@ def test_a_checkpoint_of_a_batch_without_a_loss(tmp_path: Path) -> None:
     whole = fit([SaveEveryBatch(tmp_path), LearningRateWarmup(6)], NoLoss(), max_epochs=2, plugins=[scaled()])
     again = fit(LearningRateWarmup(6), NoLoss(), max_epochs=2, plugins=[scaled()], ckpt_path=tmp_path / "3.ckpt")
     assert again.used == whole.used[len(whole.used) - len(again.used) :]
+
+
+def test_a_fused_optimizer_skips_inside_its_step() -> None:
+    callback = LearningRateWarmup(6, "cosine")
+    module = Overflows(lambda m: torch.optim.Adam(m.parameters(), lr=0.1, fused=True))
+    fit(callback, module, max_epochs=2, plugins=[scaled()])
+    assert callback.state_dict()["optimizers"][0]["steps"] == 20 - len(SKIPPED)
+    taken = [int(state["step"]) for state in module.trainer.optimizers[0].state.values()]
+    assert taken == [20 - len(SKIPPED)] * 2  # Adam's own count
