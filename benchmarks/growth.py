@@ -28,7 +28,7 @@ from lightning_warmup import (
     TorchDecay,
     param_groups,
 )
-from lightning_warmup.critical_lr_probe import LiveBatch, search
+from lightning_warmup.critical.trial_loss import LiveBatch, search
 from timing import interleaved
 
 LAZY = ("matplotlib", "plotext", "jsonargparse", "sklearn")

@@ -90,11 +90,14 @@ def step_rows(groups: int, kind: Kind, phase: Phase, rounds: int, skipped: dict[
 
 def check_written(callback: LearningRateWarmup, trainer: pl.Trainer, steps: int) -> None:
     """What was measured did what it is for: it counted every step, and wrote the values of the next."""
-    (track,) = callback._tracks
+    assert callback._fit is not None
+    (scheduled,) = callback._fit.optimizers
     written = param_groups.read(trainer.optimizers[0].param_groups, "lr")
-    expected = [float(torch.tensor(v)) for v in track.curve.values(steps)]
-    if track.steps != steps or [float(torch.tensor(v)) for v in written] != expected:
-        raise AssertionError(f"{track.steps} of {steps} steps counted, {written[:3]} … written for {expected[:3]} …")
+    expected = [float(torch.tensor(v)) for v in scheduled.schedule.values(steps)]
+    if scheduled.steps != steps or [float(torch.tensor(v)) for v in written] != expected:
+        raise AssertionError(
+            f"{scheduled.steps} of {steps} steps counted, {written[:3]} … written for {expected[:3]} …"
+        )
 
 
 def peer_steps(groups: int, kind: Kind, phase: Phase, skipped: dict[str, str]) -> dict[str, Step]:

@@ -1,15 +1,21 @@
 """Learning-rate warmup and decay as one Lightning callback."""
 
-from lightning_warmup.beta2_warmups import (
+import lightning_warmup.moved  # noqa: F401  # the names of 0.1.0
+from lightning_warmup.callbacks.critical_learning_rate_monitor import CriticalLearningRateMonitor
+from lightning_warmup.callbacks.gradient_initialized_adam import GradientInitializedAdam
+from lightning_warmup.callbacks.hyperparameter_warmup import HyperparameterWarmup
+from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
+from lightning_warmup.callbacks.loss_spike_monitor import LossSpikeMonitor
+from lightning_warmup.critical.catapult import PersistentCatapultWarmup
+from lightning_warmup.critical.critical_start import CriticalLearningRate
+from lightning_warmup.critical.search import CriticalLearningRateResult, critical_learning_rate
+from lightning_warmup.schedule.beta2_warmups import (
     RAdamWarmup,
     SqrtBeta2Warmup,
     UntunedExponentialWarmup,
     UntunedLinearWarmup,
 )
-from lightning_warmup.callbacks import HyperparameterWarmup, LearningRateWarmup
-from lightning_warmup.catapult import PersistentCatapultWarmup
-from lightning_warmup.critical_lr import CriticalLearningRate, CriticalLearningRateResult, critical_learning_rate
-from lightning_warmup.decays import (
+from lightning_warmup.schedule.decays import (
     ConstantDecay,
     CosineDecay,
     CosineRestartsDecay,
@@ -23,12 +29,9 @@ from lightning_warmup.decays import (
     PolynomialDecay,
     StepDecay,
 )
-from lightning_warmup.gi_adam import GradientInitializedAdam
-from lightning_warmup.monitors import CriticalLearningRateMonitor, LossSpikeMonitor
-from lightning_warmup.plateau import ReduceOnPlateauDecay
-from lightning_warmup.scaling import LinearScaling, SquareRootScaling
-from lightning_warmup.torch_decay import TorchDecay
-from lightning_warmup.warmups import (
+from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
+from lightning_warmup.schedule.scaling import LinearScaling, SquareRootScaling
+from lightning_warmup.schedule.warmups import (
     ConstantWarmup,
     CosineWarmup,
     ExponentialWarmup,
@@ -37,6 +40,7 @@ from lightning_warmup.warmups import (
     PolynomialWarmup,
     Warmup,
 )
+from lightning_warmup.training.torch_decay import TorchDecay
 
 __all__ = [
     "ConstantDecay",

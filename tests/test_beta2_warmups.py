@@ -19,7 +19,7 @@ from lightning_warmup import (
     UntunedExponentialWarmup,
     UntunedLinearWarmup,
 )
-from lightning_warmup.beta2_warmups import Beta2Warmup
+from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from refusals import refused
 from runs import Line, fit
 from test_resume import SaveEveryBatch

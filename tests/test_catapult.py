@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lightning_warmup import LearningRateWarmup, LinearScaling, PersistentCatapultWarmup
-from lightning_warmup.catapult import _Catapult
-from lightning_warmup.critical_lr import CriticalLearningRateResult
+from lightning_warmup.critical.catapult import _Catapult
+from lightning_warmup.critical.search import CriticalLearningRateResult
 from runs import Line, RecordingSGD, fit, loader, trainer
 from test_resume import SaveEveryBatch
 

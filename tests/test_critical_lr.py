@@ -7,13 +7,9 @@ from hypothesis import strategies as st
 from jsonargparse import ArgumentParser
 from lightning.pytorch import Callback
 
-from lightning_warmup.critical_lr import (
-    CriticalLearningRate,
-    CriticalLearningRateResult,
-    MeasuredLearningRate,
-    Status,
-    critical_learning_rate,
-)
+from lightning_warmup import CriticalLearningRate, CriticalLearningRateResult, critical_learning_rate
+from lightning_warmup.critical.search import Status
+from lightning_warmup.schedule.measured import MeasuredLearningRate
 
 
 class Loss:

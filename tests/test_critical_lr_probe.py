@@ -18,9 +18,9 @@ from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_warmup import param_groups
-from lightning_warmup.critical_lr import CriticalLearningRateResult
-from lightning_warmup.critical_lr_probe import LiveBatch, check_supported, search, step_losses
+from lightning_warmup.critical.search import CriticalLearningRateResult
+from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, search, step_losses
+from lightning_warmup.training import param_groups
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Trying to infer the `batch_size`"),

@@ -92,7 +92,7 @@ def test_yaml_parses(path: Path, tmp_path: Path) -> None:
         assert keys.keys() <= {"lr_warmup", "trainer", "lr_scheduler"}, f"{path.name}, line {line}"
         callbacks = instantiated(text, tmp_path)
         if keys.keys() & {"lr_warmup", "trainer"}:
-            assert [c for c in callbacks if not isinstance(c, LearningRateWarmup) or not c._settings.idle]
+            assert [c for c in callbacks if not isinstance(c, LearningRateWarmup) or not c._config.idle]
 
 
 NAMES = {
@@ -105,7 +105,7 @@ NAMES = {
 
 def settings_of(callback: Any) -> Any:
     """What two callbacks must have in common to be the same; a TorchDecay's function is what it does."""
-    settings = vars(callback._settings).copy()
+    settings = vars(callback._config).copy()
     decay = settings["decay"]
     if isinstance(decay, lightning_warmup.TorchDecay):
         settings["decay"] = (decay.unit, [decay.factor_at(tau, math.inf) for tau in range(50)])

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, NAdam, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_warmup import param_groups
-from lightning_warmup.critical_lr_probe import LiveBatch, search
-from lightning_warmup.gi_adam import GradientInitializedAdam
+from lightning_warmup import GradientInitializedAdam
+from lightning_warmup.critical.trial_loss import LiveBatch, search
+from lightning_warmup.training import param_groups
 
 BETA2 = 0.999
 FLAVOURS: dict[str, tuple[Any, dict[str, Any]]] = {

@@ -159,10 +159,16 @@ def test_a_callback_that_is_new_takes_no_other_optimizers_state(tmp_path: Path) 
                 trainer.save_checkpoint(tmp_path / "10.ckpt")
 
     fit([LearningRateWarmup(15, optimizer=0), Save()], Adversarial(), max_epochs=2)
-    new = LearningRateWarmup(45, optimizer=1)
-    fit([LearningRateWarmup(15, optimizer=0), new], Adversarial(), max_epochs=2, ckpt_path=tmp_path / "10.ckpt")
+    new, loaded = LearningRateWarmup(45, optimizer=1), []
+
+    class Look(pl.Callback):
+        def on_fit_start(self, *_: Any) -> None:
+            loaded.append(new.state_dict())
+
+    callbacks = [LearningRateWarmup(15, optimizer=0), new, Look()]
+    fit(callbacks, Adversarial(), max_epochs=2, ckpt_path=tmp_path / "10.ckpt")
     assert set(new.state_dict()["optimizers"]) == {1}
-    assert new._loaded == {}
+    assert loaded == [{}]
 
 
 @pytest.mark.parametrize("hook", ["on_train_start", "on_train_epoch_start"])

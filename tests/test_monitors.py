@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader
 
-from lightning_warmup import LearningRateWarmup
-from lightning_warmup.monitors import CriticalLearningRateMonitor, LossSpikeMonitor
+from lightning_warmup import CriticalLearningRateMonitor, LearningRateWarmup, LossSpikeMonitor
 
 
 def trainer(*callbacks: Callback, **arguments: Any) -> pl.Trainer:

@@ -10,58 +10,13 @@ import lightning_warmup
 
 PACKAGE = Path(lightning_warmup.__file__).parent
 
-# A module may import those above it, and no other of this package.
-ORDER = [
-    "checks",
-    "durations",
-    "warmups",
-    "beta2_warmups",
-    "decays",
-    "critical_lr",
-    "catapult",
-    "plateau",
-    "torch_decay",
-    "curve",
-    "scaling",
-    "group_values",
-    "settings",
-    "describe",
-    "preview",
-    "param_groups",
-    "run_length",
-    "logged_metric",
-    "track",
-    "module_scheduler",
-    "announce",
-    "starting_point",
-    "step_counter",
-    "snapshot",
-    "trial_step",
-    "critical_lr_probe",
-    "adaptive",
-    "schedule_callback",
-    "callbacks",
-    "gi_adam",
-    "monitors",
-    "__init__",
-]
+# What a folder may import of this package: itself, and what stands to its right.
+FOLDERS = ["callbacks", "preview", "critical", "training", "schedule"]
 
-# Maths: what a schedule is does not depend on who follows it.
-PURE = {
-    "checks",
-    "durations",
-    "warmups",
-    "beta2_warmups",
-    "decays",
-    "curve",
-    "scaling",
-    "group_values",
-    "settings",
-    "critical_lr",
-    "catapult",
-}
+# A schedule is floats: it does not depend on who follows it.
+FOLLOWERS = {"torch", "lightning", "pytorch_lightning", "lightning_utilities", "torchmetrics"}
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.glob("*/*.py"))
 
 
 def test_names():
@@ -114,38 +69,52 @@ def test_is_typed():
     assert (PACKAGE / "py.typed").exists()
 
 
+def test_the_folders_are_all_there_is():
+    assert sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name[0] != "_") == sorted(FOLDERS)
+    assert sorted(path.name for path in PACKAGE.glob("*.py")) == ["__init__.py", "moved.py"]
+
+
 def imports(module):
     """Packages that a module imports, and modules of this one; even for type checking or in a function."""
     outside, inside = set(), set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}.py imports relatively"
             names = [node.module]
-            if node.module == "lightning_warmup":
-                names = [f"lightning_warmup.{alias.name}" for alias in node.names]
+            if (PACKAGE.parent / node.module.replace(".", "/")).is_dir():
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
             package, _, rest = name.partition(".")
             if package == "lightning_warmup":
-                inside.add(rest or "__init__")
+                inside.add(rest.replace(".", "/"))
             else:
                 outside.add(package)
     return outside, inside
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_dependencies_point_up_the_list(module):
-    assert module in ORDER, "a new module: give it a place"
+def test_imports_run_one_way(module):
     _, inside = imports(module)
-    assert inside <= set(ORDER[: ORDER.index(module)])
+    may = FOLDERS[FOLDERS.index(module.partition("/")[0]) :]
+    assert {name.partition("/")[0] for name in inside} <= set(may)
+    assert inside <= set(MODULES), "by the file that it is in, so that nothing else is loaded"
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
-def test_maths_is_pure(module):
-    outside, inside = imports(module)
-    followers = {"torch", "lightning", "pytorch_lightning", "lightning_utilities", "torchmetrics"}
+def test_no_file_of_a_folder_waits_for_itself():
+    def reached(module, way):
+        assert module not in way, f"a circle: {' → '.join([*way, module])}"
+        for other in imports(module)[1]:
+            reached(other, [*way, module])
+
+    for module in MODULES:
+        reached(module, [])
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("schedule/")])
+def test_a_schedule_is_floats(module):
+    outside, _ = imports(module)
     # Many param groups are computed as one array, the same floats in less time.
-    assert not outside & (followers if module == "curve" else followers | {"numpy"})
-    assert inside <= PURE
+    assert not outside & (FOLLOWERS if module == "schedule/schedule" else FOLLOWERS | {"numpy"})

@@ -9,6 +9,8 @@ import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lightning_warmup import HyperparameterWarmup, LearningRateWarmup, TorchDecay
+from lightning_warmup.schedule.durations import Run
+from lightning_warmup.schedule.resolve import resolve
 from runs import Line, RecordingSGD, fit
 from test_module_scheduler import SCHEDULERS
 from test_resume import SaveEveryBatch
@@ -54,14 +56,12 @@ def test_its_own_clock_in_epochs() -> None:
 
 def test_random_access_is_exact() -> None:
     callback = LearningRateWarmup(4, TorchDecay(SCHEDULERS["CosineAnnealingLR"]))
-    curve = callback._settings.curve(*_run(30))
+    curve = resolve(callback._config, *_run(30))
     forwards = [curve.values(t) for t in range(30)]
     assert [curve.values(t) for t in reversed(range(30))] == forwards[::-1]
 
 
 def _run(steps: int) -> Any:
-    from lightning_warmup.durations import Run
-
     return Run(steps=steps, epochs=1, steps_per_epoch=steps), [None], [0.1]
 
 

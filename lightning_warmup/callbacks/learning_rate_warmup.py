@@ -1,0 +1,116 @@
+"""The learning rate's callback."""
+
+from typing import Literal
+
+from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
+from lightning_warmup.critical.critical_start import CriticalLearningRate
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.decays import Decay, DecayName
+from lightning_warmup.schedule.durations import Duration, Interval
+from lightning_warmup.schedule.measured import MeasuredLearningRate
+from lightning_warmup.schedule.scaling import BatchSizeScaling
+from lightning_warmup.schedule.warmups import Warmup
+
+
+class LearningRateWarmup(ScheduleCallback):
+    r"""Warm the learning rate up, then decay it, per optimizer step or per epoch.
+
+    A run has the phases warmup (N) → hold → decay → cooldown, of total length T. ``value(t)`` is what optimizer step t
+    (counted from 0) uses; with a warmup of N, ``value(0)`` is the initial value and ``value(N)`` is the target; past
+    the end the final value is held. With ``interval="epoch"`` the same sentence holds with "epoch" for "step". A
+    linear warmup is
+
+    .. math:: \mathrm{value}(t) = \mathrm{initial} + (\mathrm{target} - \mathrm{initial}) \cdot t / N
+
+    Micro-batches under gradient accumulation are not steps. Without any argument the callback changes nothing.
+
+    A duration is an int (intervals: steps, or epochs with ``interval="epoch"``), a share of the run as a float in
+    (0, 1) or ``"10%"``, or a string: ``"500 steps"``, ``"5 epochs"``, ``"50000 samples"``. It is rounded half up to
+    whole intervals. Two of these callbacks on one Trainer need different ``optimizer`` indices.
+
+    Args:
+        warmup: How long to warm up: a duration (then linear), or a shape such as ``CosineWarmup("5%")``. A duration is
+            500 (steps, or epochs with ``interval="epoch"``), a share of the run as 0.05 or "5%", or "500 steps",
+            "5 epochs", "50000 samples".
+        decay: What follows: a shape such as ``CosineDecay(final=0.1)``; its short name ``"constant"``, ``"linear"``,
+            ``"cosine"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; or None for no decay.
+        warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
+            a param group (or ``"default"``) to one of these. None: target / (N + 1). ``"critical"``, or
+            ``CriticalLearningRate(safety=0.5)``: half of the critical learning rate, measured on the first batch,
+            which makes the warmup so much shorter.
+        target_lr: Learning rate at the end of the warmup: None for the optimizer's own ``lr``; a number ≥ 0; a mapping
+            by group name (a null entry: that group's own ``lr``); or ``LinearScaling(reference_batch_size)`` or
+            ``SquareRootScaling(reference_batch_size)``.
+        hold: Duration (as ``warmup``) at the target between warmup and decay.
+        decay_duration: Duration (as ``warmup``) of the decay, which then ends where the cooldown begins; instead of
+            ``hold``.
+        cooldown: Duration (as ``warmup``) at the end of the run for which the decay's last value is held.
+        total: Duration (as ``warmup``, but no share) of the whole run. "auto" asks the Trainer; a given one wins over
+            it.
+        interval: Whether the schedule moves every optimizer ``"step"`` or every ``"epoch"``.
+        warmup_interval: The same for the warmup alone; None: as ``interval``. ``"epoch"`` before a per-step decay is
+            SuperGradients' default.
+        optimizer: Index ≥ 0 of the optimizer to act on, for modules that return several; None: all of them.
+        resume: On resuming, set out from the learning rates in the ``"checkpoint"``, or from those of the ``"config"``.
+        override_module_scheduler: Whether a scheduler that the module returns itself runs without effect. Without it,
+            a warmup with ``decay=None`` is a factor on what that scheduler gives, and a decay beside it is an error.
+
+    Raises:
+        ValueError: If a parameter is out of range or contradicts another; at fit start, if the phases are longer than
+            the run or the run does not tell what a phase needs.
+        MisconfigurationException: At fit start, if something else is to set the learning rate too.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> from lightning_warmup import LearningRateWarmup
+        >>> warmup = LearningRateWarmup(4, decay="cosine", warmup_initial_lr=0.0)
+        >>> trainer = Trainer(max_steps=8, callbacks=[warmup], logger=False, enable_checkpointing=False)
+        >>> [round(lr, 3) for lr in warmup.values(0.1, total_steps=8, steps_per_epoch=4)]
+        [0.0, 0.025, 0.05, 0.075, 0.1, 0.085, 0.05, 0.015]
+    """
+
+    def __init__(
+        self,
+        warmup: Duration | Warmup = 0,
+        decay: Decay | DecayName | None = None,
+        *,
+        warmup_initial_lr: float | MeasuredLearningRate | str | dict[str, float | str | None] | None = None,
+        target_lr: float | BatchSizeScaling | dict[str, float | None] | None = None,
+        hold: Duration = 0,
+        decay_duration: Duration | None = None,
+        cooldown: Duration = 0,
+        total: Duration | Literal["auto"] = "auto",
+        interval: Interval = "step",
+        warmup_interval: Interval | None = None,
+        optimizer: int | None = None,
+        resume: Literal["checkpoint", "config"] = "checkpoint",
+        override_module_scheduler: bool = False,
+    ) -> None:
+        if warmup_initial_lr == "critical":
+            warmup_initial_lr = CriticalLearningRate()
+        config = ScheduleConfig(
+            parameter="lr",
+            warmup=warmup,
+            decay=decay,
+            initial=warmup_initial_lr,
+            target=target_lr,
+            hold=hold,
+            decay_duration=decay_duration,
+            cooldown=cooldown,
+            total=total,
+            interval=interval,
+            warmup_interval=warmup_interval,
+            optimizer=optimizer,
+            resume=resume,
+            override_module_scheduler=override_module_scheduler,
+        )
+        super().__init__(config)
+
+    @property
+    def warmup_steps(self) -> int | None:
+        """Optimizer steps that the warmup of the current or last ``fit`` takes.
+
+        None before there was one, and where an epoch has no known number of steps. Of a warmup from β2 it is
+        2 / (1 − β2); of one that measures, what is known of it so far.
+        """
+        return self._warmup_steps

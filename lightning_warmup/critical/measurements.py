@@ -1,0 +1,205 @@
+"""Warmups that measure: they look at the run before a step, and change its curve."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
+
+from lightning_warmup.critical.catapult import PersistentCatapultWarmup, _Catapult
+from lightning_warmup.critical.critical_start import CriticalLearningRate
+from lightning_warmup.critical.search import critical_learning_rate
+from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, search, step_losses
+from lightning_warmup.critical.trial_step import gradients_are_finite
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.durations import Duration, Run
+from lightning_warmup.schedule.resolve import warmup_length
+from lightning_warmup.schedule.warmups import Warmup
+from lightning_warmup.training.measurement import Measurement
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
+
+
+class _OnLiveBatch(Measurement):
+    """A measurement on the batch of the step that is due."""
+
+    def __init__(self, config: ScheduleConfig) -> None:
+        super().__init__(config)
+        self._live: LiveBatch | None = None
+
+    def check(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
+    ) -> None:
+        for scheduled in optimizers:
+            check_supported(self._given.owner, trainer, pl_module, scheduled.optimizer)
+
+    def see(self, trainer: pl.Trainer, batch: Any, batch_idx: int) -> None:
+        self._live = LiveBatch.capture(trainer, batch, batch_idx)
+
+
+@dataclass(frozen=True)
+class _CriticalRamp(Warmup):
+    """min(target, share · target + target · t / N): the way of a linear warmup of N, from further up."""
+
+    duration: Duration
+    full_length: int
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.full_length - int(self.duration):,} fewer from the critical learning rate"
+
+    def weight(self, u: float) -> float:
+        return min(1.0, self.share + round(u * int(self.duration)) / self.full_length)
+
+    def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
+        weight = self.weight(u)
+        return [high * weight for high in target]
+
+
+class CriticalStartMeasurement(_OnLiveBatch):
+    """Starts a linear warmup at a share of the critical learning rate, measured before the first step.
+
+    Args:
+        config: What the user configured.
+        spec: The part of it that is measured.
+        run: The run.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    _TRIES = 16
+    """Steps without finite gradients or loss before the search is given up."""
+
+    def __init__(
+        self, config: ScheduleConfig, spec: CriticalLearningRate, run: Run, state: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(config)
+        self._spec = spec
+        self._length = warmup_length(config, run)
+        self._share: float | None = None if state is None else state["share"]
+        self._tries = 0
+
+    def due(self, t: int) -> bool:
+        return self._share is None
+
+    @property
+    def settled(self) -> bool:
+        return self._share is not None
+
+    def state(self) -> dict[str, Any]:
+        return {"share": self._share}
+
+    def config(self) -> ScheduleConfig:
+        if self._share is None:
+            return replace(self._given, initial=None)
+        length = self._spec.shortened(self._length, self._share)
+        ramp = _CriticalRamp(length, self._length, self._share) if length else 0
+        return replace(self._given, warmup=ramp, initial=None)  # the ramp knows where it starts
+
+    def measure(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        optimizer: ScheduledOptimizer,
+        rates: Sequence[float],
+    ) -> None:
+        assert self._live is not None
+        result = search(
+            trainer,
+            pl_module,
+            optimizer.optimizer,
+            self._live,
+            rates,
+            start=1 / self._length,
+            stop=1.0,
+            tolerance=self._spec.tolerance,
+            max_forwards=self._spec.max_forwards,
+        )
+        self._live = None
+        self._tries += 1
+        if result is None and self._tries < self._TRIES:
+            return  # a GradScaler skips this step and finds its scale, or training_step had no loss: the next may do
+        adam_like = all("betas" in group for group in optimizer.optimizer.param_groups)
+        self._share = self._spec.initial_share(result, warmup_length=self._length, adam_like=adam_like)
+        owner, length = self._given.owner, self._spec.shortened(self._length, self._share)
+        if result is None or self._spec.failed(result):
+            why = "gradients or loss are not finite" if result is None else f"the search ended in {result.status!r}"
+            rank_zero_warn(
+                f"{owner}(warmup_initial_lr={self._spec!r}): {why}, so the warmup starts at {self._share:.4g} of the"
+                " target. Look at the loss of the first batch, or give a number."
+            )
+        else:
+            relation = "≥ " if result.status == "above_stop" else ""
+            found = ", ".join(f"{result.lr * rate:.4g}" for rate in dict.fromkeys(rates))
+            rank_zero_info(
+                f"{owner}: critical learning rate {relation}{found} ({result.lr:.3g} of the target, {result.forwards}"
+                f" forwards); the warmup starts at {self._share:.3g} of the target and takes {length:,} instead of"
+                f" {self._length:,}."
+            )
+
+
+class CatapultMeasurement(_OnLiveBatch):
+    """Runs a :class:`PersistentCatapultWarmup`.
+
+    Args:
+        config: What the user configured.
+        spec: The part of it that is measured.
+        run: The run.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    def __init__(
+        self, config: ScheduleConfig, spec: PersistentCatapultWarmup, run: Run, state: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(config)
+        self._catapult = _Catapult(spec, warmup_length(config, run) // 2, state)
+
+    def due(self, t: int) -> bool:
+        self._catapult.settle(t)
+        return self._catapult.due(t)
+
+    @property
+    def settled(self) -> bool:
+        return self._catapult.length_taken is not None
+
+    def state(self) -> dict[str, Any]:
+        return self._catapult.state()
+
+    def config(self) -> ScheduleConfig:
+        taken = self._catapult.length_taken
+        return replace(self._given, warmup=self._catapult if taken is None else taken)
+
+    def measure(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        optimizer: ScheduledOptimizer,
+        rates: Sequence[float],
+    ) -> None:
+        assert self._live is not None
+        live, self._live = self._live, None
+        if not gradients_are_finite(trainer, optimizer.optimizer):
+            return
+        catapult = self._catapult
+        with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:
+            now = loss_at(0.0)
+            if not (now < float("inf") and catapult.lower(now)):
+                return
+            result = critical_learning_rate(lambda c: loss_at(c) if c else now, start=min(1.0, catapult.rate), stop=1.0)
+        catapult.update(optimizer.steps, now, result)
+        if catapult.length_taken is not None:
+            rank_zero_info(f"{self._given.owner}: the catapult reached the target at step {optimizer.steps:,}.")
+
+
+def measurement_for(config: ScheduleConfig, run: Run, state: dict[str, Any] | None) -> Measurement | None:
+    """What measures in one ``fit``, if the configuration asks for it.
+
+    Args:
+        config: What the user configured.
+        run: The run that is planned over.
+        state: What the measurement's ``state`` gave in the run that is resumed; None without one.
+    """
+    if isinstance(config.initial, CriticalLearningRate):
+        return CriticalStartMeasurement(config, config.initial, run, state)
+    if isinstance(config.warmup, PersistentCatapultWarmup):
+        return CatapultMeasurement(config, config.warmup, run, state)
+    return None

@@ -1,0 +1,1 @@
+"""What a schedule will do, without a Trainer."""

@@ -1,0 +1,66 @@
+"""What each step of a run would use, without a Trainer."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.durations import Run
+from lightning_warmup.schedule.resolve import planned_run, resolve
+
+
+def values_of_steps(
+    config: ScheduleConfig,
+    lr: float | Mapping[str, float],
+    total_steps: int,
+    steps_per_epoch: int,
+    betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
+    batch_size: int | None,
+) -> Any:
+    """What each optimizer step would use; see ``values`` of the callbacks."""
+    owner = config.owner
+    if config.depends_on_the_run is not None:
+        raise ValueError(
+            f"{config.depends_on_the_run!r} depends on the run itself: its values cannot be had without a Trainer."
+        )
+    for name, count in (
+        ("total_steps", total_steps),
+        ("steps_per_epoch", steps_per_epoch),
+        ("batch_size", 1 if batch_size is None else batch_size),
+    ):
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"{owner}.values({name}={count!r}): expected an int ≥ 1.")
+    names: list[str | None] = list(lr) if isinstance(lr, Mapping) else [None]
+    own = list(lr.values()) if isinstance(lr, Mapping) else [lr]
+    for value in own:
+        if not is_number(value) or value < 0:
+            raise ValueError(f"{owner}.values(lr={lr!r}): expected finite numbers ≥ 0.")
+    run = Run(
+        steps=total_steps,
+        epochs=math.ceil(total_steps / steps_per_epoch),
+        steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
+        no_batch_size="give values(..., batch_size=...)",
+    )
+    for pair in betas.values() if isinstance(betas, Mapping) else [] if betas is None else [betas]:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(map(is_number, pair)):
+            raise ValueError(f"{owner}.values(betas={betas!r}): expected the optimizer's betas, such as (0.9, 0.999).")
+    beta2 = None
+    if isinstance(betas, Mapping):
+        if not isinstance(lr, Mapping):
+            raise ValueError(f"{owner}.values(betas={dict(betas)!r}): betas by group name need an lr by group name.")
+        if missing := [name for name in names if name not in betas]:
+            raise ValueError(f"{owner}.values(betas={dict(betas)!r}) says nothing of group {missing[0]!r}.")
+        beta2 = [betas[name][1] for name in names if name is not None]
+    elif betas is not None:
+        beta2 = [betas[1]] * len(names)
+    schedule = resolve(config, planned_run(config, run), names, own, beta2)
+    ticks: Iterable[int] = range(total_steps)
+    if not schedule.by_step:
+        ticks = (t // steps_per_epoch for t in range(total_steps))
+    if not isinstance(lr, Mapping):
+        # No list of a million lists: the garbage collector would take as long over it as the values do.
+        return [schedule.values(t)[0] for t in ticks]
+    rows = [schedule.values(t) for t in ticks]
+    return {name: [row[i] for row in rows] for i, name in enumerate(lr)}

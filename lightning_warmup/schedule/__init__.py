@@ -1,0 +1,1 @@
+"""What a schedule is: floats, no torch, no Lightning."""

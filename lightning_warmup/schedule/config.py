@@ -1,0 +1,161 @@
+"""What the user configured, checked at construction."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lightning_warmup.schedule.decays import Decay, DecayName, decay_named
+from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
+from lightning_warmup.schedule.group_values import check_spec
+from lightning_warmup.schedule.measured import Measured, MeasuredLearningRate
+from lightning_warmup.schedule.scaling import BatchSizeScaling
+from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """The parameters of :class:`LearningRateWarmup` and :class:`HyperparameterWarmup`.
+
+    Args:
+        parameter: Hyper-parameter that is scheduled: ``"lr"`` is :class:`LearningRateWarmup`'s.
+        initial: ``warmup_initial_lr``, or ``initial_value``.
+        target: ``target_lr``, or ``target_value``.
+
+    All others as in the callbacks.
+
+    Raises:
+        ValueError: If a parameter is out of range, or two contradict each other.
+    """
+
+    parameter: str
+    warmup: Duration | Warmup
+    decay: Decay | DecayName | None
+    initial: Any
+    target: Any
+    hold: Duration
+    decay_duration: Duration | None
+    cooldown: Duration
+    total: Duration | Literal["auto"]
+    interval: Interval
+    warmup_interval: Interval | None
+    optimizer: int | None
+    resume: Literal["checkpoint", "config"]
+    override_module_scheduler: bool
+
+    @property
+    def owner(self) -> str:
+        """The callback's name, quoted in errors; the next two likewise."""
+        return "LearningRateWarmup" if self.parameter == "lr" else "HyperparameterWarmup"
+
+    @property
+    def initial_name(self) -> str:
+        """What the callback calls ``initial``."""
+        return "warmup_initial_lr" if self.parameter == "lr" else "initial_value"
+
+    @property
+    def target_name(self) -> str:
+        """What the callback calls ``target``."""
+        return "target_lr" if self.parameter == "lr" else "target_value"
+
+    def __post_init__(self) -> None:
+        owner = self.owner
+        if not isinstance(self.warmup, Warmup):
+            parse_duration(
+                owner, "warmup", self.warmup, also=", or a shape: CosineWarmup('5%'), in YAML with class_path"
+            )
+        if isinstance(self.decay, str):
+            decay_named(self.decay, owner)
+        elif self.decay is not None and not isinstance(self.decay, Decay):
+            raise ValueError(f"{owner}(decay={self.decay!r}) is no decay: write 'cosine' or CosineDecay(final=0.1).")
+        if isinstance(self.initial, MeasuredLearningRate):
+            self._check_measured_start()
+        else:
+            check_spec(owner, self.initial_name, self.initial, relative=True)
+        if not isinstance(self.target, BatchSizeScaling):
+            check_spec(owner, self.target_name, self.target, relative=False)
+        self._check_phases()
+        self._check_warmup_that_counts_steps()
+        if self.total != "auto":
+            length = parse_duration(owner, "total", self.total)
+            if length.unit == "share" or length.amount == 0:
+                raise ValueError(
+                    f"{owner}(total={self.total!r}) is no length of a whole run: write 10000, '10000 steps',"
+                    " '20 epochs' or 'auto'."
+                )
+        self._check_choices()
+
+    def _check_measured_start(self) -> None:
+        if not self.warms_up or not isinstance(self.warmup, int | float | str | LinearWarmup):
+            raise ValueError(
+                f"{self.owner}({self.initial_name}={self.initial!r}) is where a linear warmup starts, and"
+                f" warmup={self.warmup!r} is none: give a duration."
+            )
+
+    def _check_phases(self) -> None:
+        for name in ("hold", "decay_duration", "cooldown"):
+            value = getattr(self, name)
+            if value is None and name == "decay_duration":
+                continue
+            given = name == "decay_duration" or parse_duration(self.owner, name, value).amount > 0
+            parse_duration(self.owner, name, value)
+            if given and self.decay is None:
+                raise ValueError(f"{self.owner}({name}={value!r}) needs a decay: give decay=..., or leave {name} out.")
+            if given and name == "hold" and self.decay_duration is not None:
+                raise ValueError(
+                    f"{self.owner}(hold={value!r}, decay_duration={self.decay_duration!r}): both say when the decay"
+                    " begins. Give one of them."
+                )
+
+    def _check_warmup_that_counts_steps(self) -> None:
+        if not (isinstance(self.warmup, Warmup) and self.warmup.counts_steps):
+            return
+        for name, value in ((self.initial_name, self.initial), ("warmup_interval", self.warmup_interval)):
+            if value is not None:
+                raise ValueError(
+                    f"{self.owner}({name}={value!r}) with warmup={self.warmup!r}: that warmup starts where it sees"
+                    f" fit and counts optimizer steps. Leave {name} out, or use another warmup."
+                )
+        if self.interval == "epoch":
+            raise ValueError(
+                f"{self.owner}(interval='epoch') with warmup={self.warmup!r}: that warmup counts optimizer steps."
+                " Use interval='step' (a decay's durations may be in epochs), or another warmup."
+            )
+
+    def _check_choices(self) -> None:
+        owner, optimizer = self.owner, self.optimizer
+        for name, value, choices in (
+            ("interval", self.interval, ("step", "epoch")),
+            ("warmup_interval", self.warmup_interval, ("step", "epoch", None)),
+        ):
+            if value not in choices:
+                raise ValueError(f"{owner}({name}={value!r}): expected one of {', '.join(map(repr, choices))}.")
+        if optimizer is not None and (not isinstance(optimizer, int) or isinstance(optimizer, bool) or optimizer < 0):
+            raise ValueError(f"{owner}(optimizer={optimizer!r}): expected the index of an optimizer, or None for all.")
+        if self.resume not in ("checkpoint", "config"):
+            raise ValueError(f"{owner}(resume={self.resume!r}): expected 'checkpoint' or 'config'.")
+        override = self.override_module_scheduler
+        if not isinstance(override, bool):
+            raise ValueError(f"{owner}(override_module_scheduler={override!r}): expected True or False.")
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is configured, so nothing is changed: what a LightningCLI key has by default."""
+        configured = self.warms_up or self.decay is not None or self.target is not None
+        return not configured and not self.override_module_scheduler
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether there is a warmup."""
+        if isinstance(self.warmup, Warmup):
+            return self.warmup.counts_steps or parse_duration("", "duration", self.warmup.duration).amount > 0
+        return parse_duration(self.owner, "warmup", self.warmup).amount > 0
+
+    @property
+    def measured_warmup(self) -> Measured | None:
+        """The part of the warmup that the run is asked for, if there is one."""
+        return next((part for part in (self.warmup, self.initial) if isinstance(part, Measured)), None)
+
+    @property
+    def depends_on_the_run(self) -> object | None:
+        """What has no value without a Trainer, if anything has none."""
+        decay_does = isinstance(self.decay, Decay) and self.decay.measured
+        return self.decay if decay_does else self.measured_warmup

@@ -1,0 +1,238 @@
+"""What was configured, worked out for one run: durations become steps, and every group gets its numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
+from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.decays import DecayContext, decay_named
+from lightning_warmup.schedule.durations import Duration, Run, TooShortError, parse_duration
+from lightning_warmup.schedule.group_values import initial_values, target_values
+from lightning_warmup.schedule.scaling import BatchSizeScaling
+from lightning_warmup.schedule.schedule import Schedule
+from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
+
+
+def warmup_length(config: ScheduleConfig, run: Run) -> int:
+    """N, in intervals of the warmup."""
+    interval = config.warmup_interval or config.interval
+    if isinstance(config.warmup, Warmup):
+        return config.warmup.length(lambda owner, name, value: run.intervals(owner, name, value, interval))
+    return run.intervals(config.owner, "warmup", config.warmup, interval)
+
+
+def planned_run(config: ScheduleConfig, run: Run) -> Run:
+    """The run with the length that the user gave, which wins over the Trainer's own.
+
+    Raises:
+        ValueError: If the run does not tell how ``total`` translates into ``interval``.
+    """
+    if config.total == "auto":
+        return run
+    per_epoch = run.steps_per_epoch
+    steps: int | None
+    epochs: int | None
+    if config.interval == "step" or parse_duration(config.owner, "total", config.total).unit in ("step", "sample"):
+        steps = run.intervals(config.owner, "total", config.total, "step")
+        epochs = None if per_epoch is None else math.ceil(steps / per_epoch)
+        if epochs is None and config.interval == "epoch":
+            raise ValueError(f"{config.owner}(total={config.total!r}) with interval='epoch': give it in epochs.")
+    else:
+        epochs = run.intervals(config.owner, "total", config.total, "epoch")
+        steps = None if per_epoch is None else epochs * per_epoch
+    return run.replace_total(steps, epochs)
+
+
+def resolve(
+    config: ScheduleConfig,
+    run: Run,
+    names: Sequence[str | None],
+    own: Sequence[float],
+    beta2: Sequence[float] | None = None,
+    target: Sequence[float] | None = None,
+) -> Schedule:
+    """The schedule of one optimizer in ``run``.
+
+    Args:
+        config: What the user configured.
+        run: The run, ``total`` already in it.
+        names: Names of the param groups, None where a group has none.
+        own: The groups' own values.
+        beta2: The groups' β2, if they have one.
+        target: Targets that win over the configured ones.
+
+    Raises:
+        ValueError: If the phases do not fit into the run, the run does not tell what a phase needs, or a value
+            would be none.
+    """
+    phases = _phases(config, run)
+    multiplier = None
+    if isinstance(config.target, BatchSizeScaling):
+        if run.batch_size is None:
+            raise ValueError(
+                f"{config.owner}({config.target_name}={config.target!r}) needs the global batch size:"
+                f" {run.no_batch_size}."
+            )
+        multiplier = config.target.multiplier(run.batch_size)
+    if target is None:
+        target = target_values(config.owner, config.target_name, config.target, names, own, multiplier)
+    # SuperGradients' rule: no step trains at 0 unless the user asks for it. A scaled target is warmed up to from
+    # what it was scaled from (Goyal et al.).
+    default = [high / (phases.warmup_length + 1) for high in target]
+    if multiplier is not None and multiplier >= 1:
+        default = list(own)
+    initial = initial_values(config.owner, config.initial_name, config.initial, names, target, default)
+    if phases.warmup_length:
+        for low, high in zip(initial, target, strict=True):
+            phases.warmup.check(low, high)
+    schedule = replace(phases, initial=initial, target=target)
+    if isinstance(phases.warmup, Beta2Warmup):
+        if beta2 is None:
+            raise ValueError(
+                f"{config.owner}(warmup={config.warmup!r}) needs the optimizer's β2, and it has no betas: use an"
+                " Adam-like (values() takes betas=...), or a warmup with a length of its own."
+            )
+        for beta in beta2:
+            phases.warmup.check_beta2(beta)
+        schedule = replace(schedule, beta2=list(beta2))
+    _check_values(config, schedule)
+    return schedule
+
+
+def resolve_factor(
+    config: ScheduleConfig,
+    run: Run,
+    names: Sequence[str | None],
+    own: Sequence[float],
+    beta2: Sequence[float] | None = None,
+) -> Schedule:
+    """The warmup as a factor, 1 at its end, on what a scheduler of the module's gives.
+
+    Args:
+        config: What the user configured.
+        run: The run, ``total`` already in it.
+        names: Names of the param groups.
+        own: The groups' values when training starts, as that scheduler made them.
+        beta2: The groups' β2, if they have one.
+
+    Raises:
+        ValueError: If the warmup is to start at a value, and a group's own is 0.
+    """
+    if config.initial is not None and 0 in own:
+        raise ValueError(
+            f"{config.owner}({config.initial_name}={config.initial!r}) has nothing to be a factor of: the module's own"
+            f" scheduler starts a group at 0. Leave {config.initial_name} out, or start that scheduler above 0."
+        )
+    base = [value or 1.0 for value in own]
+    schedule = resolve(config, run, names, base, beta2)
+    initial = [low / high for low, high in zip(schedule.initial, base, strict=True)]
+    return replace(schedule, initial=initial, target=[1.0] * len(base))
+
+
+def _phases(config: ScheduleConfig, run: Run) -> Schedule:
+    """The curve but for the groups: every duration resolved."""
+    interval = config.interval
+    warmup_interval = config.warmup_interval or interval
+    length = warmup_length(config, run)
+
+    # Where warmup and decay count different things, t counts steps, and the one in epochs moves once per epoch.
+    warmup_stride = decay_stride = 1
+    if warmup_interval != interval:
+        if run.steps_per_epoch is None:
+            raise ValueError(
+                f"{config.owner}(warmup_interval={warmup_interval!r}) with interval={interval!r} needs the number of"
+                f" steps in an epoch: {run.no_steps_per_epoch}."
+            )
+        if warmup_interval == "epoch":
+            warmup_stride = run.steps_per_epoch
+        else:
+            decay_stride = run.steps_per_epoch
+
+    phases = {
+        "warmup": math.ceil(length * warmup_stride / decay_stride),
+        "hold": run.intervals(config.owner, "hold", config.hold, interval),
+        "cooldown": run.intervals(config.owner, "cooldown", config.cooldown, interval),
+    }
+    decay = decay_named(config.decay) if isinstance(config.decay, str) else config.decay
+    total = run.total(interval)
+    if total is None:
+        needs = None
+        if phases["cooldown"]:
+            needs = f"cooldown={config.cooldown!r}"
+        if config.decay_duration is not None:
+            needs = f"decay_duration={config.decay_duration!r}"
+        if decay is not None and decay.ends:
+            needs = f"decay={config.decay!r}"
+        if needs is not None:
+            raise ValueError(f"{config.owner}({needs}) needs the length of the run, which is unknown: {run.no_total}.")
+    if config.decay_duration is not None:
+        phases["decay_duration"] = run.intervals(config.owner, "decay_duration", config.decay_duration, interval)
+    if total is not None and sum(phases.values()) > total:
+        raise TooShortError(_too_long(config, phases, total))
+
+    start = phases["warmup"] + phases["hold"]
+    end = math.inf
+    if total is not None:
+        end = total - phases["cooldown"]
+        if config.decay_duration is not None:
+            start = total - phases["cooldown"] - phases["decay_duration"]
+    if decay is not None:
+
+        def intervals(owner: str, name: str, value: Duration) -> int:
+            return run.intervals(owner, name, value, interval)
+
+        decay = decay.resolved(DecayContext(intervals, interval, phases["warmup"], start))
+    return Schedule(
+        warmup=config.warmup if isinstance(config.warmup, Warmup) else LinearWarmup(config.warmup),
+        warmup_length=length,
+        # Where the other phases fill the run, nothing is left to decay.
+        decay=decay if end > start else None,
+        decay_start=start,
+        decay_end=end,
+        clock=interval if warmup_interval == interval else "step",
+        warmup_stride=warmup_stride,
+        decay_stride=decay_stride,
+    )
+
+
+def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int) -> str:
+    there = [name for name, length in phases.items() if length]
+    written = [f"{name}={getattr(config, name)!r}" for name in there]
+    return (
+        f"{config.owner}({', '.join(written)}): {' + '.join(f'{name} {phases[name]:,}' for name in there)} ="
+        f" {sum(phases.values()):,} {config.interval}s is more than the {total:,} {config.interval}s of this run."
+        f" Shorten {' or '.join(there)}, train longer, or give total=... if the run is longer than that."
+    )
+
+
+def _check_values(config: ScheduleConfig, schedule: Schedule) -> None:
+    """Look at the curve before the run does: functions and large factors can make anything of a learning rate."""
+    if schedule.decay is not None:
+        schedule.decay.check(schedule.decay_end - schedule.decay_start, schedule.target)
+    warm = schedule.warmup_length * schedule.warmup_stride
+    last = min(schedule.decay_end * schedule.decay_stride, warm + 1_000_000)
+    if schedule.decay is not None and not schedule.decay.closed_form:
+        last = warm
+    sample = {round(warm * i / 64) for i in range(65)} | {round(last * i / 256) for i in range(257)}
+    if schedule.decay is not None and schedule.decay.measured:
+        sample = {t for t in sample if t < warm}
+    if schedule.warmup.measured:
+        sample = {t for t in sample if t >= warm}
+    for t in sorted(sample):
+        try:
+            values = schedule.values(t)
+        except OverflowError:
+            values = [math.inf]
+        except (TypeError, ZeroDivisionError) as error:
+            shape = config.warmup if t < warm else config.decay
+            raise ValueError(f"{config.owner}: {shape!r} fails at {schedule.clock} {t:,}: {error}.") from error
+        for value in values:
+            if not is_number(value) or value < 0:
+                shape = config.warmup if t < warm else config.decay
+                name = "warmup" if t < warm else "decay"
+                raise ValueError(
+                    f"{config.owner}({name}={shape!r}) gives {value!r} at {schedule.clock} {t:,}: a value must be"
+                    " finite and ≥ 0. Correct the shape."
+                )

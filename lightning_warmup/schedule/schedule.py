@@ -1,0 +1,103 @@
+"""The phases of one run, warmup → hold → decay → cooldown, as a pure function of time."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
+from lightning_warmup.schedule.decays import Decay
+from lightning_warmup.schedule.durations import Interval
+from lightning_warmup.schedule.warmups import Warmup
+
+MANY_GROUPS = 50
+"""So many param groups and more are computed as arrays: the same operations on the same floats, in less time."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule resolved for one optimizer in one run.
+
+    ``values(t)`` is what optimizer step t (counted from 0) uses; with a warmup of N, ``values(0)`` are the initial
+    values and ``values(N)`` the targets; past the end the final values are held. With ``clock="epoch"`` the same
+    sentence holds with "epoch" for "step".
+
+    Args:
+        warmup: Shape of the warmup.
+        warmup_length: N, in ticks of the warmup.
+        decay: Shape of the decay, or None.
+        decay_start: First tick of the decay.
+        decay_end: Tick from which its last value is held; ``inf`` if the run has no known end.
+        clock: What t counts.
+        warmup_stride: t per tick of the warmup: 1, or the steps of an epoch for a staircase in a run counted in steps.
+        decay_stride: t per tick of the decay, likewise.
+        initial: Where each param group starts.
+        target: Where each group's warmup leads.
+        beta2: β2 of each group, where the warmup is a matter of that; its length is then 0.
+    """
+
+    warmup: Warmup
+    warmup_length: int = 0
+    decay: Decay | None = None
+    decay_start: int = 0
+    decay_end: float = math.inf
+    clock: Interval = "step"
+    warmup_stride: int = 1
+    decay_stride: int = 1
+    initial: Sequence[float] = ()
+    target: Sequence[float] = ()
+    beta2: Sequence[float] = ()
+
+    by_step: bool = field(init=False, repr=False, compare=False)
+    _distinct_beta2: "frozenset[float]" = field(init=False, repr=False, compare=False)
+    _arrays: "tuple[np.ndarray[Any, Any], ...] | None" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_step", self.clock == "step")
+        object.__setattr__(self, "_distinct_beta2", frozenset(self.beta2))
+        arrays = None
+        if len(self.target) >= MANY_GROUPS:
+            initial, target = np.array(self.initial, dtype=float), np.array(self.target, dtype=float)
+            arrays = initial, target - initial, target
+        object.__setattr__(self, "_arrays", arrays)
+
+    def values(self, t: int) -> list[float]:
+        """The value of every param group at t."""
+        # 1) warm up from the initial value to the target
+        tick = t // self.warmup_stride
+        if tick < self.warmup_length:
+            u = tick / self.warmup_length
+            if self._arrays is not None and type(self.warmup).values is Warmup.values:
+                initial, rise, _ = self._arrays
+                return (initial + rise * self.warmup.weight(u)).tolist()  # type: ignore[no-any-return]
+            return self.warmup.values(u, self.initial, self.target)
+        # 2) hold the target until the decay begins
+        tick = t // self.decay_stride
+        if self.decay is None or tick < self.decay_start:
+            values = list(self.target)
+        else:
+            # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
+            tau = (tick if tick < self.decay_end else self.decay_end) - self.decay_start
+            length = self.decay_end - self.decay_start
+            if self._arrays is not None and type(self.decay).values is Decay.values:
+                values = (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()
+            else:
+                values = self.decay.values(tau, length, self.target)
+        return self._damped(t, values) if self.beta2 else values
+
+    def _damped(self, t: int, values: Sequence[float]) -> list[float]:
+        """``values`` under a warmup that is a weight on whatever decay there is."""
+        assert isinstance(self.warmup, Beta2Warmup)
+        # Step t is the (t+1)-th.
+        weights = {beta2: self.warmup.weight_at(t + 1, beta2) for beta2 in self._distinct_beta2}
+        if len(weights) == 1:
+            (weight,) = weights.values()
+            return [weight * value for value in values]
+        return [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]
+
+    def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Schedule":
+        """This schedule with more groups; they have the first one's β2."""
+        beta2 = [*self.beta2, *(self.beta2[0] for _ in initial)] if self.beta2 else ()
+        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target], beta2=beta2)

@@ -1,0 +1,65 @@
+"""What a warmup that measures does in one ``fit``."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
+
+
+class Measurement(ABC):
+    """Measures before a step, while it is due, and says what the configuration is by what it knows.
+
+    Args:
+        config: What the user configured.
+    """
+
+    def __init__(self, config: ScheduleConfig) -> None:
+        self._given = config
+
+    @property
+    @abstractmethod
+    def settled(self) -> bool:
+        """Whether all is known: :meth:`config` will not change any more."""
+
+    @abstractmethod
+    def config(self) -> ScheduleConfig:
+        """The configuration by what has been measured so far."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What a resumed run need not measure again, in plain Python."""
+
+    @abstractmethod
+    def check(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
+    ) -> None:
+        """Raise MisconfigurationException if this run cannot be measured."""
+
+    @abstractmethod
+    def due(self, t: int) -> bool:
+        """Whether there is something to measure before step t."""
+
+    @abstractmethod
+    def see(self, trainer: pl.Trainer, batch: Any, batch_idx: int) -> None:
+        """Keep the batch of the step that is due."""
+
+    @abstractmethod
+    def measure(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        optimizer: ScheduledOptimizer,
+        rates: Sequence[float],
+    ) -> None:
+        """Measure before the step of ``optimizer`` that is under way.
+
+        Args:
+            trainer: The Trainer.
+            pl_module: Its module.
+            optimizer: The optimizer.
+            rates: Learning rate of each group at the end of the warmup.
+        """

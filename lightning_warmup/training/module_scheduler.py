@@ -1,0 +1,204 @@
+"""Living with a scheduler that the LightningModule returns itself."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core.rank_zero import rank_zero_warn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
+
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.training import param_groups
+from lightning_warmup.training.param_groups import ParamGroup
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
+
+
+class ModuleScheduler:
+    """The module's own schedulers of the optimizers that a callback acts on.
+
+    Torch's schedulers compute the next learning rate from the one in the param group, so they must find there what they
+    left. Both ways of living with them therefore wrap the module's ``lr_scheduler_step``, the one place that every
+    scheduler passes, ReduceLROnPlateau and steps after a skipped AMP step included. (``scheduler.step`` must not be
+    wrapped: a scheduler's ``state_dict`` saves whatever is set on it.)
+
+    * :meth:`compose`: they see the groups as if they were alone, and our schedule is a factor on what they leave.
+    * :meth:`override`: they run, and whatever they change in the groups is undone.
+
+    Args:
+        schedulers: The schedulers.
+    """
+
+    def __init__(self, schedulers: Sequence[Any]) -> None:
+        self.schedulers = list(schedulers)
+        self._pl_module: pl.LightningModule | None = None
+        self._own_hook: Any = None
+
+    def __str__(self) -> str:
+        return ", ".join(type(scheduler).__name__ for scheduler in self.schedulers)
+
+    def check_composes(self, config: ScheduleConfig, *, automatic: bool) -> None:
+        """Check that a warmup by these config can be a factor on what the schedulers give.
+
+        Args:
+            config: What the user configured.
+            automatic: Whether the module uses automatic optimization.
+
+        Raises:
+            MisconfigurationException: If it cannot, with the way out.
+        """
+        call = f"{config.owner}(warmup={config.warmup!r}, decay={config.decay!r})"
+        if config.decay is not None:
+            raise MisconfigurationException(
+                f"{call} and the module's own {self} would both decay the learning rate. Give decay=None for a warmup"
+                " before the module's scheduler, override_module_scheduler=True to run it without effect, or return"
+                " only the optimizer from configure_optimizers."
+            )
+        if config.target is not None:
+            raise MisconfigurationException(
+                f"{config.owner}(target_lr={config.target!r}): with decay=None the module's own {self} says where"
+                " the warmup leads. Leave target_lr out, or give override_module_scheduler=True and a decay."
+            )
+        if not automatic:
+            raise MisconfigurationException(
+                f"{call} cannot be put before the module's own {self} in manual optimization, where the module steps"
+                " its scheduler itself. Give override_module_scheduler=True and a decay (TorchDecay takes any torch"
+                " scheduler), and do not step it."
+            )
+
+    def compose(
+        self,
+        pl_module: pl.LightningModule,
+        optimizers: Sequence[ScheduledOptimizer],
+        adopt: Callable[[], None],
+        rewrite: Callable[[], None],
+    ) -> None:
+        """From now on, every optimizer's ``undamped`` is what the schedulers alone would have its groups at.
+
+        Args:
+            pl_module: The module, left as it was found by :meth:`remove`.
+            optimizers: The optimizers, ``undamped`` set.
+            adopt: Takes param groups in that are new.
+            rewrite: Writes the optimizers' values anew.
+        """
+
+        def before() -> None:
+            adopt()
+            for scheduled in optimizers:
+                assert scheduled.undamped is not None
+                param_groups.write(scheduled.optimizer.param_groups, scheduled.key, scheduled.undamped)
+
+        def after() -> None:
+            for scheduled in optimizers:
+                scheduled.undamped = param_groups.read(scheduled.optimizer.param_groups, scheduled.key)
+            rewrite()
+
+        self._wrap(pl_module, before, after)
+
+    def override(self, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]) -> None:
+        """From now on, the schedulers are without effect, on the momentum too that some of them cycle.
+
+        Args:
+            pl_module: The module, left as it was found by :meth:`remove`.
+            optimizers: The optimizers whose param groups are to be kept.
+        """
+        kept: list[tuple[ParamGroup, ParamGroup]] = []
+
+        def before() -> None:
+            for scheduled in optimizers:
+                kept.extend((group, _copy(group)) for group in scheduled.optimizer.param_groups)
+
+        def after() -> None:
+            while kept:
+                group, copy = kept.pop()
+                for key, value in copy.items():
+                    if isinstance(value, torch.Tensor):
+                        group[key].copy_(value)
+                    else:
+                        group[key] = value
+
+        self._wrap(pl_module, before, after)
+
+    def warn_of_replaced_base(self, owner: str, optimizers: Sequence[ScheduledOptimizer]) -> None:
+        """Two torch schedulers replace the optimizer's own lr when they are made, and nothing tells what it was."""
+        if any(isinstance(scheduler, OneCycleLR | CyclicLR) for scheduler in self.schedulers):
+            own = optimizers[0].own[0]
+            rank_zero_warn(
+                f"{owner}(override_module_scheduler=True): the module's {self} has replaced the optimizer's own lr (and"
+                f" momentum, if it cycles that), and {own:.4g} is taken for it. Give target_lr=... (and"
+                " HyperparameterWarmup('momentum', target_value=...))."
+            )
+
+    def _wrap(self, pl_module: pl.LightningModule, before: Callable[[], None], after: Callable[[], None]) -> None:
+        self._pl_module = pl_module
+        self._own_hook = vars(pl_module).get("lr_scheduler_step")
+        pl_module.lr_scheduler_step = _Around(  # type: ignore[method-assign]
+            pl_module.lr_scheduler_step, self.schedulers, before, after
+        )
+
+    def remove(self) -> None:
+        """Give the module its own hook back."""
+        if self._pl_module is not None:
+            if self._own_hook is None:
+                vars(self._pl_module).pop("lr_scheduler_step", None)
+            else:
+                self._pl_module.lr_scheduler_step = self._own_hook  # type: ignore[method-assign]
+            self._pl_module = None
+
+
+class _Around:
+    """A module's ``lr_scheduler_step`` with something before and after it; a copy of it is the bare hook again."""
+
+    def __init__(
+        self, hook: Any, schedulers: Sequence[Any], before: Callable[[], None], after: Callable[[], None]
+    ) -> None:
+        self._hook = hook
+        self._schedulers = set(map(id, schedulers))
+        self._before = before
+        self._after = after
+
+    def __call__(self, scheduler: Any, metric: Any) -> None:
+        if id(scheduler) not in self._schedulers:
+            self._hook(scheduler, metric)
+            return
+        self._before()
+        try:
+            self._hook(scheduler, metric)
+        finally:
+            self._after()
+
+    def __reduce__(self) -> Any:
+        # Pickled or copied with its module in mid-run.
+        return getattr, (self._hook.__self__, self._hook.__name__)
+
+
+def find_module_scheduler(trainer: pl.Trainer, optimizers: Sequence[Optimizer]) -> ModuleScheduler | None:
+    """The module's schedulers of ``optimizers``; one that does not tell its optimizer counts as theirs."""
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    concerned = [s for s in schedulers if getattr(s, "optimizer", None) is None or s.optimizer in optimizers]
+    return ModuleScheduler(concerned) if concerned else None
+
+
+def unscheduled(groups: Sequence[ParamGroup], schedulers: Sequence[Any]) -> list[float]:
+    """The learning rate of each group before any torch scheduler touched it.
+
+    A scheduler keeps it as ``initial_lr``. A ``lr`` that is not what the scheduler last wrote was set since, by a
+    learning rate finder, say, and counts.
+    """
+    last_written = [lr for scheduler in schedulers for lr in getattr(scheduler, "_last_lr", [])]
+    base = []
+    for group in groups:
+        lr = float(group["lr"])
+        touched = not schedulers or lr in map(float, last_written)
+        base.append(float(group["initial_lr"]) if touched and "initial_lr" in group else lr)
+    return base
+
+
+def _copy(group: ParamGroup) -> ParamGroup:
+    return {
+        key: value.clone() if isinstance(value, torch.Tensor) else value
+        for key, value in group.items()
+        if key != "params"
+    }
