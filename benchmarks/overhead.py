@@ -45,7 +45,8 @@ from contenders import (
     within_a_fit,
 )
 from growth import growth
-from lightning_warmup import LearningRateWarmup, param_groups
+from lightning_warmup import LearningRateWarmup
+from lightning_warmup.training import param_groups
 from timing import Sample, interleaved
 
 GENERATED = "<!-- From here on written by `make bench`. -->"

@@ -12,10 +12,11 @@ from torch.optim import Adam, AdamW, Optimizer
 from typing_extensions import override
 
 from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
+from lightning_warmup.callbacks.letting_go import LetsGo
 from lightning_warmup.critical.trial_step import gradients_are_finite, trial_step
 
 
-class GradientInitializedAdam(Callback):
+class GradientInitializedAdam(LetsGo, Callback):
     r"""Start Adam's second moment at the square of the first gradient: a warmup built into the optimizer.
 
     .. math:: m_0 = 0, \quad v_0 = g_0^2

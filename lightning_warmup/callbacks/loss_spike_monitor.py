@@ -13,10 +13,11 @@ from torchmetrics.aggregation import RunningMean
 from typing_extensions import override
 
 from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
+from lightning_warmup.callbacks.letting_go import LetsGo
 from lightning_warmup.schedule.checks import is_number
 
 
-class LossSpikeMonitor(Callback):
+class LossSpikeMonitor(LetsGo, Callback):
     r"""Watch the training loss for spikes, and say what to change when the warmup has one.
 
     After every training batch it logs ``warmup/loss_ratio``,

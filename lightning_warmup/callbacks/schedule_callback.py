@@ -12,21 +12,21 @@ from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 from typing_extensions import override
 
+from lightning_warmup.callbacks.letting_go import LetsGo
 from lightning_warmup.critical.measurements import measurement_for
 from lightning_warmup.preview.plot import plot_steps
 from lightning_warmup.preview.values import values_of_steps
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.training import param_groups
-from lightning_warmup.training.base_values import BeforeTraining, key_of, optimizers_of
-from lightning_warmup.training.fit import ScheduledFit, begin_fit
-from lightning_warmup.training.scheduled_optimizer import State
+from lightning_warmup.training.base_values import BeforeTraining, State
+from lightning_warmup.training.begin import begin_fit, fresh_values
+from lightning_warmup.training.fit import ScheduledFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-class ScheduleCallback(Callback, ABC):
+class ScheduleCallback(LetsGo, Callback, ABC):
     """One schedule of one hyper-parameter: what :class:`LearningRateWarmup` and :class:`HyperparameterWarmup` share.
 
     A callback holds what was configured. What belongs to one ``fit`` is an object of its own, made when training
@@ -175,15 +175,12 @@ class ScheduleCallback(Callback, ABC):
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._config.idle:
-            self._before.fresh = {
-                index: param_groups.read(optimizer.param_groups, key_of(self._config, optimizer))
-                for index, optimizer in optimizers_of(trainer, self._config)
-            }
+            self._before.fresh = fresh_values(trainer, self._config)
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._config.idle:
-            self._fit = begin_fit(self, self._config, self._before, trainer, pl_module, measurement_for)
+            self._fit = begin_fit(self, repr(self), self._config, self._before, trainer, pl_module, measurement_for)
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -230,11 +227,13 @@ class ScheduleCallback(Callback, ABC):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         # Checkpoint callbacks come later: what they save holds the step that was under way.
         self._drop()
+        super().on_exception(trainer, pl_module, exception)
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
             self._drop()
+        super().teardown(trainer, pl_module, stage)
 
     def _drop(self) -> None:
         """Let go of the ``fit``, its optimizers and its module."""
@@ -284,4 +283,4 @@ def _config_of_0_1_0(state: dict[str, Any]) -> ScheduleConfig:
     return ScheduleConfig(**own, **kept)
 
 
-_FIELDS = {field.name for field in fields(ScheduleConfig)}
+_FIELDS = {field.name for field in fields(ScheduleConfig) if field.init}

@@ -1,6 +1,6 @@
 """What the user configured, checked at construction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lightning_warmup.schedule.decays import Decay, DecayName, decay_named
@@ -41,27 +41,28 @@ class ScheduleConfig:
     resume: Literal["checkpoint", "config"]
     override_module_scheduler: bool
 
-    @property
-    def owner(self) -> str:
-        """The callback's name, quoted in errors; the next two likewise."""
-        return "LearningRateWarmup" if self.parameter == "lr" else "HyperparameterWarmup"
-
-    @property
-    def initial_name(self) -> str:
-        """What the callback calls ``initial``."""
-        return "warmup_initial_lr" if self.parameter == "lr" else "initial_value"
-
-    @property
-    def target_name(self) -> str:
-        """What the callback calls ``target``."""
-        return "target_lr" if self.parameter == "lr" else "target_value"
+    owner: str = field(init=False, repr=False, compare=False)
+    """The callback's name, quoted in errors; so are what it calls ``initial`` and ``target``."""
+    initial_name: str = field(init=False, repr=False, compare=False)
+    target_name: str = field(init=False, repr=False, compare=False)
+    warms_up: bool = field(init=False, repr=False, compare=False)
+    """Whether there is a warmup."""
+    idle: bool = field(init=False, repr=False, compare=False)
+    """Nothing is configured, so nothing is changed: what a LightningCLI key has by default."""
+    measured_warmup: Measured | None = field(init=False, repr=False, compare=False)
+    """The part of the warmup that the run is asked for, if there is one."""
 
     def __post_init__(self) -> None:
-        owner = self.owner
+        of_lr = self.parameter == "lr"
+        owner = "LearningRateWarmup" if of_lr else "HyperparameterWarmup"
+        self._derive("owner", owner)
+        self._derive("initial_name", "warmup_initial_lr" if of_lr else "initial_value")
+        self._derive("target_name", "target_lr" if of_lr else "target_value")
         if not isinstance(self.warmup, Warmup):
             parse_duration(
                 owner, "warmup", self.warmup, also=", or a shape: CosineWarmup('5%'), in YAML with class_path"
             )
+        self._derive("warms_up", self._has_a_warmup())
         if isinstance(self.decay, str):
             decay_named(self.decay, owner)
         elif self.decay is not None and not isinstance(self.decay, Decay):
@@ -82,6 +83,18 @@ class ScheduleConfig:
                     " '20 epochs' or 'auto'."
                 )
         self._check_choices()
+        configured = self.warms_up or self.decay is not None or self.target is not None
+        self._derive("idle", not configured and not self.override_module_scheduler)
+        measured = (part for part in (self.warmup, self.initial) if isinstance(part, Measured))
+        self._derive("measured_warmup", next(measured, None))
+
+    def _derive(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _has_a_warmup(self) -> bool:
+        if isinstance(self.warmup, Warmup):
+            return self.warmup.counts_steps or parse_duration("", "duration", self.warmup.duration).amount > 0
+        return parse_duration(self.owner, "warmup", self.warmup).amount > 0
 
     def _check_measured_start(self) -> None:
         if not self.warms_up or not isinstance(self.warmup, int | float | str | LinearWarmup):
@@ -135,24 +148,6 @@ class ScheduleConfig:
         override = self.override_module_scheduler
         if not isinstance(override, bool):
             raise ValueError(f"{owner}(override_module_scheduler={override!r}): expected True or False.")
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is configured, so nothing is changed: what a LightningCLI key has by default."""
-        configured = self.warms_up or self.decay is not None or self.target is not None
-        return not configured and not self.override_module_scheduler
-
-    @property
-    def warms_up(self) -> bool:
-        """Whether there is a warmup."""
-        if isinstance(self.warmup, Warmup):
-            return self.warmup.counts_steps or parse_duration("", "duration", self.warmup.duration).amount > 0
-        return parse_duration(self.owner, "warmup", self.warmup).amount > 0
-
-    @property
-    def measured_warmup(self) -> Measured | None:
-        """The part of the warmup that the run is asked for, if there is one."""
-        return next((part for part in (self.warmup, self.initial) if isinstance(part, Measured)), None)
 
     @property
     def depends_on_the_run(self) -> object | None:

@@ -1,107 +1,22 @@
 """One schedule in one ``fit``, from the first value that is written to the last."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import BaseFinetuning, Callback, StochasticWeightAveraging, Timer
+from lightning.pytorch.callbacks import Callback, StochasticWeightAveraging
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.schedule.durations import Run, TooShortError
-from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
-from lightning_warmup.schedule.resolve import planned_run
-from lightning_warmup.training.base_values import BaseValues, BeforeTraining, optimizers_of
+from lightning_warmup.schedule.durations import Run
+from lightning_warmup.training.base_values import State
 from lightning_warmup.training.measurement import Measurement
-from lightning_warmup.training.messages import log_plan
-from lightning_warmup.training.module_scheduler import ModuleScheduler, find_module_scheduler
+from lightning_warmup.training.module_scheduler import ModuleScheduler
 from lightning_warmup.training.plateau import _PlateauFactor
-from lightning_warmup.training.run_length import trainer_run
-from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer, State
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.training.step_counter import StepCounter
-
-
-def begin_fit(
-    callback: Callback,
-    config: ScheduleConfig,
-    before: BeforeTraining,
-    trainer: pl.Trainer,
-    pl_module: pl.LightningModule,
-    measurement_for: Callable[[ScheduleConfig, Run, dict[str, Any] | None], Measurement | None],
-) -> "ScheduledFit | None":
-    """Plan one ``fit`` and write its first values, in ``on_train_start``: restored state is there from then on.
-
-    Args:
-        callback: Whose schedule it is.
-        config: What the user configured.
-        before: What the ``fit`` told before training.
-        trainer: The Trainer.
-        pl_module: Its module.
-        measurement_for: Makes what measures the warmup, given configuration, run and its state in the checkpoint.
-
-    Returns:
-        None in a ``fast_dev_run`` that is too short for the schedule, which then stands aside.
-
-    Raises:
-        ValueError: If the schedule does not fit the run, or the run does not tell what it needs.
-        MisconfigurationException: If something else is to set the values too.
-    """
-    _check_finetuning(callback, config, before, trainer)
-    automatic = pl_module.automatic_optimization
-    # 1) what is in the Trainer
-    optimizers = optimizers_of(trainer, config)
-    module_scheduler = None
-    if config.parameter == "lr":
-        module_scheduler = find_module_scheduler(trainer, [optimizer for _, optimizer in optimizers])
-    if module_scheduler is not None and not config.override_module_scheduler:
-        module_scheduler.check_composes(config, automatic=automatic)
-    # 2) how long the run is; a second fit on one Trainer goes on counting where we begin anew
-    origin = {} if before.resumed_step else {"first_epoch": trainer.current_epoch, "first_step": trainer.global_step}
-    first_epoch = before.state.get("first_epoch", origin.get("first_epoch", 0))
-    first_step = before.state.get("first_step", origin.get("first_step", 0))
-    trainers = trainer_run(
-        trainer, automatic=automatic, max_epochs=before.max_epochs, first_epoch=first_epoch, first_step=first_step
-    )
-    if isinstance(config.decay, ReduceOnPlateauDecay):
-        config = replace(config, decay=_PlateauFactor(config.decay, before.state.get("plateau")))
-    try:
-        # 3) what is configured, over that run
-        run = planned_run(config, trainers)
-        measurement = measurement_for(config, run, before.state.get("adaptive"))
-        # 4) each optimizer's own schedule
-        base = BaseValues(
-            config=config if measurement is None else measurement.config(),
-            run=run,
-            before=before,
-            module_scheduler=module_scheduler,
-            several=len(trainer.optimizers) > 1,
-        )
-        scheduled = [base.scheduled(index, optimizer) for index, optimizer in optimizers]
-    except TooShortError as error:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            raise
-        rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
-        return None
-    # 5) say what will happen
-    if measurement is not None and scheduled:
-        measurement.check(trainer, pl_module, scheduled)
-    checkpoint_total = before.state.get("total") if before.state.get("interval") == config.interval else None
-    log_plan(
-        config,
-        scheduled,
-        trainer_run=trainers,
-        planned=run,
-        checkpoint_total=checkpoint_total,
-        module_scheduler=module_scheduler,
-        max_time=any(isinstance(c, Timer) and c.time_remaining() is not None for c in _callbacks(trainer)),
-    )
-    # 6) live with the module's own scheduler, and write the first values
-    fit = ScheduledFit(repr(callback), config, trainer, pl_module, run, scheduled, first_epoch, first_step, measurement)
-    fit.begin(module_scheduler)
-    return fit
 
 
 class ScheduledFit:
@@ -214,7 +129,8 @@ class ScheduledFit:
         """Leave the learning rate to StochasticWeightAveraging from its start epoch on."""
         if self._config.parameter != "lr" or self._handed_over:
             return
-        for callback in _callbacks(self._trainer):
+        callbacks: list[Callback] = self._trainer.callbacks  # type: ignore[attr-defined]
+        for callback in callbacks:
             if isinstance(callback, StochasticWeightAveraging) and epoch >= callback.swa_start:
                 self._handed_over = True
                 if self._module_scheduler is not None:
@@ -266,7 +182,7 @@ class ScheduledFit:
         if group is None or self._warned_of_writer or self._config.override_module_scheduler:
             return
         self._warned_of_writer = True
-        name = scheduled.names[group] or f"group {group}"
+        name = scheduled.optimizer.param_groups[group].get("name") or f"group {group}"
         parameter = self._config.parameter
         rank_zero_warn(
             f"Something else wrote {parameter!r} of the param group {name!r} {when} step {scheduled.steps:,}: {what}."
@@ -285,6 +201,8 @@ class ScheduledFit:
 
     def count_step(self) -> None:
         """Count the step under way, if there is one and it happened, and write the value of the next."""
+        if self._counter.under_way is None:
+            return
         scheduled = self._counter.settle()
         if scheduled is None or self._handed_over:
             return
@@ -351,17 +269,3 @@ class ScheduledFit:
         if self._module_scheduler is not None:
             self._module_scheduler.remove()
             self._module_scheduler = None
-
-
-def _check_finetuning(callback: Callback, config: ScheduleConfig, before: BeforeTraining, trainer: pl.Trainer) -> None:
-    """A fine-tuning callback that resumes before us has replaced the values that the config gave the groups."""
-    earlier = _callbacks(trainer)[: _callbacks(trainer).index(callback)]
-    if config.resume == "config" and before.state and any(isinstance(c, BaseFinetuning) for c in earlier):
-        raise MisconfigurationException(
-            f"{config.owner}(resume='config') comes after a fine-tuning callback, which has put the checkpoint's values"
-            " in the place of the config's. Put it before that in callbacks."
-        )
-
-
-def _callbacks(trainer: pl.Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]

@@ -6,14 +6,14 @@ from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
-from lightning_warmup.schedule.summary import summary_line
+from lightning_warmup.schedule.schedule import Schedule, summary_line
+from lightning_warmup.training.base_values import BaseValues
 from lightning_warmup.training.module_scheduler import ModuleScheduler
-from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
 
 def log_plan(
     config: ScheduleConfig,
-    optimizers: Sequence[ScheduledOptimizer],
+    plans: Sequence[tuple[BaseValues, Schedule]],
     *,
     trainer_run: Run,
     planned: Run,
@@ -25,7 +25,7 @@ def log_plan(
 
     Args:
         config: What the user configured.
-        optimizers: Optimizers that are acted on.
+        plans: Of each optimizer that is acted on, what it sets out from and its schedule.
         trainer_run: The run as the Trainer knows it.
         planned: The run that is planned over.
         checkpoint_total: Length that the checkpoint's curve was planned over, None without one.
@@ -33,20 +33,20 @@ def log_plan(
         max_time: Whether the Trainer has a time limit.
     """
     owner, interval = config.owner, config.interval
-    if not optimizers:
+    if not plans:
         rank_zero_warn(f"{owner} has nothing to act on: configure_optimizers returned no param groups.")
-    for scheduled in optimizers:
-        what = config.parameter if scheduled.undamped is None else "factor"
-        line = summary_line(scheduled.schedule, scheduled.names, what)
-        if scheduled.undamped is not None:
+    for base, schedule in plans:
+        what = config.parameter if base.undamped is None else "factor"
+        line = summary_line(schedule, base.names, what)
+        if base.undamped is not None:
             line = f"{line}, times what the module's {module_scheduler} gives"
         elif module_scheduler is not None:
             line = f"{line}; the module's {module_scheduler} is without effect"
         if config.measured_warmup is not None:
             line = f"{line}; provisional, what follows is measured"
-        at = f" (continuing at step {scheduled.steps:,})" if scheduled.steps else ""
+        at = f" (continuing at step {base.steps:,})" if base.steps else ""
         rank_zero_info(f"{owner}: {line}{at}")
-        _warn_of_a_long_warmup(config, scheduled, planned.steps)
+        _warn_of_a_long_warmup(config, schedule, planned.steps)
 
     total, trainers = planned.total(interval), trainer_run.total(interval)
     if total is not None and trainers is not None and total != trainers:
@@ -54,16 +54,16 @@ def log_plan(
     if checkpoint_total is not None and checkpoint_total != total:
         now = "an unknown number of" if total is None else f"{total:,}"
         rank_zero_info(f"{owner}: re-planned over {now} {interval}s; the checkpoint's curve had {checkpoint_total:,}.")
-    decays = [scheduled.schedule.decay for scheduled in optimizers]
+    decays = [schedule.decay for _, schedule in plans]
     ends = config.decay_duration is not None or any(decay is not None and decay.ends for decay in decays)
     if max_time and ends:
         rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {total} {interval}s.")
 
 
-def _warn_of_a_long_warmup(config: ScheduleConfig, scheduled: ScheduledOptimizer, steps: int | None) -> None:
+def _warn_of_a_long_warmup(config: ScheduleConfig, schedule: Schedule, steps: int | None) -> None:
     """Of a warmup whose length nobody chose."""
-    beta2 = max(scheduled.schedule.beta2, default=0.0)
-    period = 2 / (1 - beta2) if scheduled.schedule.beta2 else 0.0
+    beta2 = max(schedule.beta2, default=0.0)
+    period = 2 / (1 - beta2) if schedule.beta2 else 0.0
     if steps is not None and period > steps / 10 * (1 + 1e-9):
         rank_zero_warn(
             f"{config.owner}(warmup={config.warmup!r}): with β2={beta2:.4g} the warmup takes about"

@@ -181,21 +181,6 @@ def find_module_scheduler(trainer: pl.Trainer, optimizers: Sequence[Optimizer]) 
     return ModuleScheduler(concerned) if concerned else None
 
 
-def unscheduled(groups: Sequence[ParamGroup], schedulers: Sequence[Any]) -> list[float]:
-    """The learning rate of each group before any torch scheduler touched it.
-
-    A scheduler keeps it as ``initial_lr``. A ``lr`` that is not what the scheduler last wrote was set since, by a
-    learning rate finder, say, and counts.
-    """
-    last_written = [lr for scheduler in schedulers for lr in getattr(scheduler, "_last_lr", [])]
-    base = []
-    for group in groups:
-        lr = float(group["lr"])
-        touched = not schedulers or lr in map(float, last_written)
-        base.append(float(group["initial_lr"]) if touched and "initial_lr" in group else lr)
-    return base
-
-
 def _copy(group: ParamGroup) -> ParamGroup:
     return {
         key: value.clone() if isinstance(value, torch.Tensor) else value

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
-from lightning_warmup.schedule.resolve import resolve, resolve_factor
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.training import param_groups
-
-State = dict[str, Any]
+from lightning_warmup.training.base_values import BaseValues, State, beta2_of, draw, names_of
 
 
 class ScheduledOptimizer:
@@ -25,33 +24,19 @@ class ScheduledOptimizer:
         index: Index of the optimizer in the Trainer.
         optimizer: The optimizer.
         key: Entry of its param groups to write.
-        own: The groups' own values at the start of training, the base of everything else.
+        base: What it sets out from. With ``base.undamped`` the schedule is a factor on that, and follows it.
         schedule: The schedule.
-        steps: Optimizer steps taken so far.
-        late: How many of the groups came after the start of training.
-        undamped: Where the module has a scheduler of its own: the groups' values as that alone would have them; the
-            schedule is then a factor on them.
     """
 
-    def __init__(
-        self,
-        index: int,
-        optimizer: Optimizer,
-        key: str,
-        own: Sequence[float],
-        schedule: Schedule,
-        steps: int = 0,
-        late: int = 0,
-        undamped: Sequence[float] | None = None,
-    ) -> None:
+    def __init__(self, index: int, optimizer: Optimizer, key: str, base: BaseValues, schedule: Schedule) -> None:
         self.index = index
         self.optimizer = optimizer
         self.key = key
-        self.own = list(own)
         self.schedule = schedule
-        self.steps = steps
-        self.late = late
-        self.undamped = None if undamped is None else list(undamped)
+        self.own = list(base.own)
+        self.steps = base.steps
+        self.late = base.late
+        self.undamped = None if base.undamped is None else list(base.undamped)
         self._written: list[float] = []
         self.written_at = -1
         self._stamps: Sequence[object] = []
@@ -60,23 +45,26 @@ class ScheduledOptimizer:
         self._entry = param_groups.entry_of(key)
 
     @property
-    def names(self) -> list[str | None]:
-        """Names of the groups, None where a group has none."""
-        return [group.get("name") for group in self.optimizer.param_groups]
-
-    @property
     def _known_groups(self) -> list[param_groups.ParamGroup]:
         """The groups that there are values for; those added since are still to be adopted."""
         return self.optimizer.param_groups[: len(self.own)]
 
     def replan(self, config: ScheduleConfig, run: Run) -> None:
         """Follow another configuration, or the same one over another run, from here on; the targets stay."""
-        before, first = self.schedule, len(self.own) - self.late
-        target = None if self.undamped is not None else before.target[:first]
-        schedule = draw(config, run, self.optimizer, self.own[:first], composes=target is None, target=target)
-        if self.late:
-            schedule = schedule.extended(before.initial[first:], before.target[first:])
-        self.schedule = schedule
+        initial, target = list(self.schedule.initial), list(self.schedule.target)
+        first = len(self.own) - self.late
+        ends = initial[first:], target[first:]
+        composes = self.undamped is not None
+        base = BaseValues(
+            names=names_of(self.optimizer),
+            beta2=beta2_of(self.optimizer),
+            own=self.own,
+            late=self.late,
+            target=None if composes else target,
+            undamped=self.undamped,
+            late_ends=ends,
+        )
+        self.schedule = draw(config, run, base)
 
     def write(self, t: int) -> None:
         """Write the value at t."""
@@ -147,6 +135,21 @@ class ScheduledOptimizer:
         self.write(self.written_at)
         return added
 
+    def check_shared_tensors(self, owner: str) -> None:
+        """One tensor in several groups can hold one value only.
+
+        Raises:
+            MisconfigurationException: If it would have to hold different ones.
+        """
+        values: dict[int, list[float]] = {}
+        entries = param_groups.entries(self.optimizer.param_groups, self.key)
+        for entry, *ends in zip(entries, self.schedule.initial, self.schedule.target, strict=True):
+            if isinstance(entry, torch.Tensor) and values.setdefault(id(entry), ends) != ends:
+                raise MisconfigurationException(
+                    f"{owner} asks for different values in param groups that share one {self.key!r} tensor. Give each"
+                    f" group its own: {{'params': ..., {self.key!r}: torch.tensor(...)}}."
+                )
+
     def state(self, steps: int) -> State:
         """What a resumed run cannot compute again, in plain Python."""
         state: State = {"steps": steps, "own": self.own, "target": list(self.schedule.target)}
@@ -156,34 +159,6 @@ class ScheduledOptimizer:
         if self.undamped is not None:
             state["undamped"] = self.undamped
         return state
-
-
-def draw(
-    config: ScheduleConfig,
-    run: Run,
-    optimizer: Optimizer,
-    own: Sequence[float],
-    *,
-    composes: bool,
-    target: Sequence[float] | None = None,
-) -> Schedule:
-    """The schedule of the groups that were there from the start.
-
-    Args:
-        config: What the user configured.
-        run: The run that is planned over.
-        optimizer: The optimizer; its first groups are the ones with a value in ``own``.
-        own: The groups' own values.
-        composes: Whether the schedule is a factor on what a scheduler of the module's gives.
-        target: Targets that win over the configured ones.
-    """
-    groups = optimizer.param_groups[: len(own)]
-    own = own[: len(groups)]
-    names = [group.get("name") for group in groups]
-    beta2 = [float(group["betas"][1]) for group in groups] if all("betas" in group for group in groups) else None
-    if composes:
-        return resolve_factor(config, run, names, own, beta2)
-    return resolve(config, run, names, own, beta2, None if target is None else target[: len(groups)])
 
 
 def _stamps(entries: Iterable[Any]) -> list[object]:

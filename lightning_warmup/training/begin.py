@@ -1,0 +1,164 @@
+"""From the Trainer to the first value, in one go: each stage is done before the next begins."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import BaseFinetuning, Callback, Timer
+from lightning_utilities.core.rank_zero import rank_zero_info
+from torch.optim import Optimizer
+
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.durations import Run, TooShortError
+from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
+from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.training import param_groups
+from lightning_warmup.training.base_values import BeforeTraining, base_values, draw
+from lightning_warmup.training.fit import ScheduledFit
+from lightning_warmup.training.measurement import Measurement
+from lightning_warmup.training.messages import log_plan
+from lightning_warmup.training.module_scheduler import find_module_scheduler
+from lightning_warmup.training.plateau import _PlateauFactor
+from lightning_warmup.training.run_length import trainer_run
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
+
+
+def begin_fit(
+    callback: Callback,
+    name: str,
+    config: ScheduleConfig,
+    before: BeforeTraining,
+    trainer: pl.Trainer,
+    pl_module: pl.LightningModule,
+    measurement_for: Callable[[ScheduleConfig, Run, dict[str, Any] | None], Measurement | None],
+) -> ScheduledFit | None:
+    """Plan one ``fit`` and write its first values, in ``on_train_start``: restored state is there from then on.
+
+    Args:
+        callback: Whose schedule it is.
+        name: The callback, quoted in messages.
+        config: What the user configured.
+        before: What the ``fit`` told before training.
+        trainer: The Trainer.
+        pl_module: Its module.
+        measurement_for: Makes what measures the warmup, given configuration, run and its state in the checkpoint.
+
+    Returns:
+        None in a ``fast_dev_run`` that is too short for the schedule, which then stands aside.
+
+    Raises:
+        ValueError: If the schedule does not fit the run, or the run does not tell what it needs.
+        MisconfigurationException: If something else is to set the values too.
+    """
+    # 1) what is in the Trainer: optimizers, and a scheduler of the module's
+    _check_finetuning(callback, config, before, trainer)
+    automatic = pl_module.automatic_optimization
+    optimizers = optimizers_of(trainer, config)
+    keys = [key_of(config, optimizer) for _, optimizer in optimizers]
+    module_scheduler = None
+    if config.parameter == "lr":
+        module_scheduler = find_module_scheduler(trainer, [optimizer for _, optimizer in optimizers])
+    if module_scheduler is not None and not config.override_module_scheduler:
+        module_scheduler.check_composes(config, automatic=automatic)
+
+    # 2) how long the run is; a second fit on one Trainer goes on counting where we begin anew
+    state, resumed = before.state, before.resumed_step > 0
+    first_epoch = state.get("first_epoch", 0 if resumed else trainer.current_epoch)
+    first_step = state.get("first_step", 0 if resumed else trainer.global_step)
+    trainers = trainer_run(
+        trainer, automatic=automatic, max_epochs=before.max_epochs, first_epoch=first_epoch, first_step=first_step
+    )
+
+    # 3) what each optimizer sets out from
+    schedulers = module_scheduler.schedulers if module_scheduler is not None else []
+    several = len(trainer.optimizers) > 1
+    bases = [
+        base_values(config, before, index, optimizer, key, schedulers=schedulers, several=several)
+        for (index, optimizer), key in zip(optimizers, keys, strict=True)
+    ]
+
+    # 4) what was configured, over that run: each optimizer's schedule
+    if isinstance(config.decay, ReduceOnPlateauDecay):
+        config = replace(config, decay=_PlateauFactor(config.decay, state.get("plateau")))
+    try:
+        run = planned_run(config, trainers)
+        measurement = None
+        if config.measured_warmup is not None:
+            measurement = measurement_for(config, run, state.get("adaptive"))
+        now = config if measurement is None else measurement.config()
+        schedules = [draw(now, run, base) for base in bases]
+    except TooShortError as error:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            raise
+        rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
+        return None
+
+    # 5) say what will happen
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    log_plan(
+        config,
+        list(zip(bases, schedules, strict=True)),
+        trainer_run=trainers,
+        planned=run,
+        checkpoint_total=state.get("total") if state.get("interval") == config.interval else None,
+        module_scheduler=module_scheduler,
+        max_time=any(isinstance(c, Timer) and c.time_remaining() is not None for c in callbacks),
+    )
+
+    # 6) take the optimizers over, and write
+    scheduled = [
+        ScheduledOptimizer(index, optimizer, key, base, schedule)
+        for (index, optimizer), key, base, schedule in zip(optimizers, keys, bases, schedules, strict=True)
+    ]
+    for each in scheduled:
+        each.check_shared_tensors(config.owner)
+    if measurement is not None:
+        measurement.check(trainer, pl_module, scheduled)
+    fit = ScheduledFit(name, config, trainer, pl_module, run, scheduled, first_epoch, first_step, measurement)
+    fit.begin(module_scheduler)
+    return fit
+
+
+def optimizers_of(trainer: pl.Trainer, config: ScheduleConfig) -> list[tuple[int, Optimizer]]:
+    """The optimizers to act on, with their index; one without param groups has nothing to act on.
+
+    Raises:
+        MisconfigurationException: If there is none of the configured index.
+    """
+    optimizers: list[Optimizer] = trainer.optimizers
+    if config.optimizer is not None and config.optimizer >= len(optimizers):
+        raise MisconfigurationException(
+            f"{config.owner}(optimizer={config.optimizer}): the module has {len(optimizers)} optimizer(s), counted"
+            " from 0."
+        )
+    return [
+        (index, optimizer)
+        for index, optimizer in enumerate(optimizers)
+        if config.optimizer in (None, index) and optimizer.param_groups
+    ]
+
+
+def key_of(config: ScheduleConfig, optimizer: Optimizer) -> str:
+    """Entry of the optimizer's param groups that the schedule sets."""
+    return param_groups.key_of(config.owner, config.parameter, optimizer.param_groups[0])
+
+
+def fresh_values(trainer: pl.Trainer, config: ScheduleConfig) -> dict[int, list[float]]:
+    """Values of the param groups, by the index of their optimizer."""
+    return {
+        index: param_groups.read(optimizer.param_groups, key_of(config, optimizer))
+        for index, optimizer in optimizers_of(trainer, config)
+    }
+
+
+def _check_finetuning(callback: Callback, config: ScheduleConfig, before: BeforeTraining, trainer: pl.Trainer) -> None:
+    """A fine-tuning callback that resumes before us has replaced the values that the config gave the groups."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    earlier = callbacks[: callbacks.index(callback)]
+    if config.resume == "config" and before.state and any(isinstance(c, BaseFinetuning) for c in earlier):
+        raise MisconfigurationException(
+            f"{config.owner}(resume='config') comes after a fine-tuning callback, which has put the checkpoint's values"
+            " in the place of the config's. Put it before that in callbacks."
+        )
