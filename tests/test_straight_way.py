@@ -12,7 +12,7 @@ from runs import Line, fit
 
 PACKAGE = str(Path(lightning_warmup.__file__).parent)
 # What is asked for a number on the way, and knows nothing of it.
-VOCABULARY = {"checks", "durations", "warmups", "decays", "scaling", "group_values", "param_groups"}
+VOCABULARY = {"checks", "durations", "warmups", "decays", "scaling", "group_values", "param_groups", "past"}
 
 
 def test_each_stage_is_done_before_the_next_begins(monkeypatch: Any) -> None:

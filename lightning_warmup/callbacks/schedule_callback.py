@@ -191,7 +191,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if (fit := self._fit) is not None and (batch_idx == 0 or fit.measuring):
+        if (fit := self._fit) is not None and (batch_idx == 0 or fit.watching):
             fit.batch_starts(batch, batch_idx)
 
     @override

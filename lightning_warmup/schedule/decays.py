@@ -26,12 +26,14 @@ class DecayContext:
 
     Args:
         intervals: Turns a duration into intervals, given the class, the parameter and what the user wrote.
+        position: The same for one that counts from the start of the run.
         interval: What an interval is.
         warmup: Length of the warmup, in intervals of the decay.
         start: Interval at which the decay begins, counted from the start of the run.
     """
 
     intervals: Callable[[str, str, Duration], int]
+    position: Callable[[str, str, Duration], int]
     interval: Interval
     warmup: int
     start: int
@@ -324,7 +326,7 @@ class MultiStepDecay(Decay):
         return self.gamma ** sum(milestone <= tau for milestone in cast(Sequence[int], self.milestones))
 
     def resolved(self, context: DecayContext) -> "MultiStepDecay":
-        milestones = [context.intervals("MultiStepDecay", "milestones", milestone) for milestone in self.milestones]
+        milestones = [context.position("MultiStepDecay", "milestones", milestone) for milestone in self.milestones]
         self._check_increasing(milestones)
         if milestones[0] < context.start:
             raise ValueError(

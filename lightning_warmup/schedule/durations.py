@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from lightning_warmup.schedule.past import Knots, Pace
+
 Duration = int | float | str
 """A length of time: ``500``, ``0.05``, ``"5%"``, ``"500 steps"``, ``"5 epochs"``, ``"50000 samples"``."""
 
@@ -83,6 +85,8 @@ class Run:
         epochs: Epochs of the whole run, or None if unknown.
         steps_per_epoch: Optimizer steps of one epoch, or None if unknown.
         batch_size: Samples behind one optimizer step, over all processes and micro-batches, or None if unknown.
+        past_epochs: Where epochs had other lengths: see :class:`Pace`.
+        past_samples: Where steps had other batch sizes.
         no_total: Why ``steps`` or ``epochs`` is None, and what to do: ends an error message.
         no_steps_per_epoch: The same for ``steps_per_epoch``.
         no_batch_size: The same for ``batch_size``.
@@ -92,6 +96,8 @@ class Run:
     epochs: int | None = None
     steps_per_epoch: int | None = None
     batch_size: int | None = None
+    past_epochs: Knots = ()
+    past_samples: Knots = ()
     no_total: str = "give total=..., for example total=10000 or total='20 epochs'"
     no_steps_per_epoch: str = "give it in steps"
     no_batch_size: str = "give it in steps"
@@ -104,8 +110,41 @@ class Run:
         """This run with another length."""
         return replace(self, steps=steps, epochs=epochs)
 
-    def intervals(self, owner: str, name: str, value: Duration, interval: Interval) -> int:
+    @property
+    def has_changed(self) -> bool:
+        """Whether epochs, or batches, have not always been what they are."""
+        return bool(self.past_epochs or self.past_samples)
+
+    @property
+    def epochs_pace(self) -> Pace | None:
+        """Epochs by steps, None where an epoch has no known number of steps."""
+        return None if self.steps_per_epoch is None else Pace(Fraction(1, self.steps_per_epoch), self.past_epochs)
+
+    @property
+    def samples_pace(self) -> Pace | None:
+        """Samples by steps, None where the batch size is unknown."""
+        return None if self.batch_size is None else Pace(Fraction(self.batch_size), self.past_samples)
+
+    def intervals(
+        self,
+        owner: str,
+        name: str,
+        value: Duration,
+        interval: Interval,
+        *,
+        since: int | None = None,
+        back: bool = False,
+    ) -> int:
         """Turn a duration into whole intervals, rounding half up.
+
+        Args:
+            owner: The class whose parameter this is, quoted in errors.
+            name: The parameter, quoted in errors.
+            value: What the user wrote.
+            interval: What an interval is.
+            since: Interval at which the duration begins. It matters where the run has been another; None: of the run
+                as it is now.
+            back: Whether it ends there instead.
 
         Raises:
             ValueError: If the run does not tell what the duration is relative to, or if a positive duration would
@@ -117,7 +156,7 @@ class Run:
         >>> [run.intervals("", "warmup", d, "epoch") for d in (2, 0.2, "20%", "200 steps", "6400 samples")]
         [2, 2, 2, 2, 2]
         """
-        exact = self._exact(owner, name, value, interval)
+        exact = self._exact(owner, name, value, interval, since, back)
         whole = math.floor(exact + Fraction(1, 2))
         if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
             # Phases may be left out; the durations inside shapes may not.
@@ -128,7 +167,9 @@ class Run:
             raise TooShortError(f"{owner}({name}={value!r}) is {float(exact):.4g} {interval}s of this run: {fix}.")
         return whole
 
-    def _exact(self, owner: str, name: str, value: Duration, interval: Interval) -> Fraction:
+    def _exact(
+        self, owner: str, name: str, value: Duration, interval: Interval, since: int | None, back: bool
+    ) -> Fraction:
         call = f"{owner}({name}={value!r})"
         length = parse_duration(owner, name, value)
         if length.amount == 0 or length.unit in ("interval", interval):
@@ -138,13 +179,19 @@ class Run:
             if total is None:
                 raise ValueError(f"{call} is a share of the run, whose length is unknown: {self.no_total}.")
             return length.amount * total
-        amount = length.amount
-        if length.unit == "sample":
-            if self.batch_size is None:
-                raise ValueError(f"{call} counts samples, and the global batch size is unknown: {self.no_batch_size}.")
-            amount /= self.batch_size
-            if interval == "step":
-                return amount
-        if self.steps_per_epoch is None:
+        amount, samples, epochs = -length.amount if back else length.amount, self.samples_pace, self.epochs_pace
+        if length.unit == "sample" and samples is None:
+            raise ValueError(f"{call} counts samples, and the global batch size is unknown: {self.no_batch_size}.")
+        if epochs is None and (length.unit == "epoch" or interval == "epoch"):
             raise ValueError(f"{call} needs the number of steps in an epoch: {self.no_steps_per_epoch}.")
-        return amount * self.steps_per_epoch if interval == "step" else amount / self.steps_per_epoch
+        start = Fraction(max((step for step, _ in (*self.past_epochs, *self.past_samples)), default=0))
+        if since is not None:
+            start = Fraction(since) if interval == "step" or epochs is None else epochs.step(since)
+        end = start + amount
+        if length.unit == "sample" and samples is not None:
+            end = samples.step(samples.at(start) + amount)
+        elif length.unit == "epoch" and epochs is not None:
+            end = epochs.step(epochs.at(start) + amount)
+        if interval == "epoch" and epochs is not None:
+            start, end = epochs.at(start), epochs.at(end)
+        return abs(end - start)

@@ -7,9 +7,11 @@ from dataclasses import replace
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.checks import is_number
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.schedule.decays import DecayContext, decay_named
-from lightning_warmup.schedule.durations import Duration, Run, TooShortError, parse_duration
+from lightning_warmup.schedule.decays import Decay, DecayContext, decay_named
+from lightning_warmup.schedule.durations import Duration, Interval, Run, TooShortError, parse_duration
 from lightning_warmup.schedule.group_values import initial_values, target_values
+from lightning_warmup.schedule.paced_decay import _PacedDecay
+from lightning_warmup.schedule.past import Pace
 from lightning_warmup.schedule.scaling import BatchSizeScaling
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
@@ -19,8 +21,8 @@ def warmup_length(config: ScheduleConfig, run: Run) -> int:
     """N, in intervals of the warmup."""
     interval = config.warmup_interval or config.interval
     if isinstance(config.warmup, Warmup):
-        return config.warmup.length(lambda owner, name, value: run.intervals(owner, name, value, interval))
-    return run.intervals(config.owner, "warmup", config.warmup, interval)
+        return config.warmup.length(lambda owner, name, value: run.intervals(owner, name, value, interval, since=0))
+    return run.intervals(config.owner, "warmup", config.warmup, interval, since=0)
 
 
 def planned_run(config: ScheduleConfig, run: Run) -> Run:
@@ -31,17 +33,17 @@ def planned_run(config: ScheduleConfig, run: Run) -> Run:
     """
     if config.total == "auto":
         return run
-    per_epoch = run.steps_per_epoch
+    pace = run.epochs_pace
     steps: int | None
     epochs: int | None
     if config.interval == "step" or parse_duration(config.owner, "total", config.total).unit in ("step", "sample"):
-        steps = run.intervals(config.owner, "total", config.total, "step")
-        epochs = None if per_epoch is None else math.ceil(steps / per_epoch)
+        steps = run.intervals(config.owner, "total", config.total, "step", since=0)
+        epochs = None if pace is None else math.ceil(pace.at(steps))
         if epochs is None and config.interval == "epoch":
             raise ValueError(f"{config.owner}(total={config.total!r}) with interval='epoch': give it in epochs.")
     else:
-        epochs = run.intervals(config.owner, "total", config.total, "epoch")
-        steps = None if per_epoch is None else epochs * per_epoch
+        epochs = run.intervals(config.owner, "total", config.total, "epoch", since=0)
+        steps = None if pace is None else math.floor(pace.step(epochs))
     return run.replace_total(steps, epochs)
 
 
@@ -150,13 +152,16 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         else:
             decay_stride = run.steps_per_epoch
 
+    total = run.total(interval)
+    warmup = length
+    if warmup_interval != interval and run.epochs_pace is not None:
+        warmup = math.ceil(run.epochs_pace.step(length) if interval == "step" else run.epochs_pace.at(length))
     phases = {
-        "warmup": math.ceil(length * warmup_stride / decay_stride),
-        "hold": run.intervals(config.owner, "hold", config.hold, interval),
-        "cooldown": run.intervals(config.owner, "cooldown", config.cooldown, interval),
+        "warmup": warmup,
+        "hold": run.intervals(config.owner, "hold", config.hold, interval, since=warmup),
+        "cooldown": run.intervals(config.owner, "cooldown", config.cooldown, interval, since=total, back=True),
     }
     decay = decay_named(config.decay) if isinstance(config.decay, str) else config.decay
-    total = run.total(interval)
     if total is None:
         needs = None
         if phases["cooldown"]:
@@ -168,7 +173,14 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         if needs is not None:
             raise ValueError(f"{config.owner}({needs}) needs the length of the run, which is unknown: {run.no_total}.")
     if config.decay_duration is not None:
-        phases["decay_duration"] = run.intervals(config.owner, "decay_duration", config.decay_duration, interval)
+        phases["decay_duration"] = run.intervals(
+            config.owner,
+            "decay_duration",
+            config.decay_duration,
+            interval,
+            since=None if total is None else total - phases["cooldown"],
+            back=True,
+        )
     if total is not None and sum(phases.values()) > total:
         raise TooShortError(_too_long(config, phases, total))
 
@@ -179,11 +191,7 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         if config.decay_duration is not None:
             start = total - phases["cooldown"] - phases["decay_duration"]
     if decay is not None:
-
-        def intervals(owner: str, name: str, value: Duration) -> int:
-            return run.intervals(owner, name, value, interval)
-
-        decay = decay.resolved(DecayContext(intervals, interval, phases["warmup"], start))
+        decay = _resolved_decay(decay, run, interval, warmup, start)
     return Schedule(
         warmup=config.warmup if isinstance(config.warmup, Warmup) else LinearWarmup(config.warmup),
         warmup_length=length,
@@ -194,7 +202,26 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         clock=interval if warmup_interval == interval else "step",
         warmup_stride=warmup_stride,
         decay_stride=decay_stride,
+        epochs_pace=run.epochs_pace if warmup_interval != interval and run.has_changed else None,
     )
+
+
+def _resolved_decay(decay: Decay, run: Run, interval: Interval, warmup: int, start: int) -> Decay:
+    """A decay with its durations as whole intervals; those in epochs or samples as they were while they were others."""
+    paces: list[Pace | None] = []
+
+    def intervals(owner: str, name: str, value: Duration) -> int:
+        unit = parse_duration(owner, name, value).unit
+        if unit in ("epoch", "sample") and interval == "step":
+            paces.append(run.epochs_pace if unit == "epoch" else run.samples_pace)
+        return run.intervals(owner, name, value, interval)
+
+    def position(owner: str, name: str, value: Duration) -> int:
+        return run.intervals(owner, name, value, interval, since=0)
+
+    resolved = decay.resolved(DecayContext(intervals, position, interval, warmup, start))
+    pace = next((pace for pace in paces if pace is not None and pace.knots), None)
+    return resolved if pace is None else _PacedDecay(resolved, pace, start)
 
 
 def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int) -> str:

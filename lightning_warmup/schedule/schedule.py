@@ -10,6 +10,7 @@ import numpy as np
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.durations import Interval
+from lightning_warmup.schedule.past import Pace
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
 
 MANY_GROUPS = 50
@@ -33,6 +34,7 @@ class Schedule:
         clock: What t counts.
         warmup_stride: t per tick of the warmup: 1, or the steps of an epoch for a staircase in a run counted in steps.
         decay_stride: t per tick of the decay, likewise.
+        epochs_pace: Epochs by steps, where a phase counts epochs and they have not always been of one length.
         initial: Where each param group starts.
         target: Where each group's warmup leads.
         beta2: β2 of each group, where the warmup is a matter of that; its length is then 0.
@@ -46,6 +48,7 @@ class Schedule:
     clock: Interval = "step"
     warmup_stride: int = 1
     decay_stride: int = 1
+    epochs_pace: Pace | None = None
     initial: Sequence[float] = ()
     target: Sequence[float] = ()
     beta2: Sequence[float] = ()
@@ -66,7 +69,7 @@ class Schedule:
     def values(self, t: int) -> list[float]:
         """The value of every param group at t."""
         # 1) warm up from the initial value to the target
-        tick = t // self.warmup_stride
+        tick = t // self.warmup_stride if self.epochs_pace is None else self._tick(t, self.warmup_stride)
         if tick < self.warmup_length:
             u = tick / self.warmup_length
             if self._arrays is not None and type(self.warmup).values is Warmup.values:
@@ -74,7 +77,7 @@ class Schedule:
                 return (initial + rise * self.warmup.weight(u)).tolist()  # type: ignore[no-any-return]
             return self.warmup.values(u, self.initial, self.target)
         # 2) hold the target until the decay begins
-        tick = t // self.decay_stride
+        tick = t // self.decay_stride if self.epochs_pace is None else self._tick(t, self.decay_stride)
         if self.decay is None or tick < self.decay_start:
             values = list(self.target)
         else:
@@ -86,6 +89,10 @@ class Schedule:
             else:
                 values = self.decay.values(tau, length, self.target)
         return self._damped(t, values) if self.beta2 else values
+
+    def _tick(self, t: int, stride: int) -> int:
+        """The tick of a phase that t belongs to."""
+        return t if stride == 1 or self.epochs_pace is None else math.floor(self.epochs_pace.at(t))
 
     def _damped(self, t: int, values: Sequence[float]) -> list[float]:
         """``values`` under a warmup that is a weight on whatever decay there is."""

@@ -21,7 +21,7 @@ from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import log_plan
 from lightning_warmup.training.module_scheduler import find_module_scheduler
 from lightning_warmup.training.plateau import _PlateauFactor
-from lightning_warmup.training.run_length import trainer_run
+from lightning_warmup.training.run_length import RunLength
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
 
@@ -63,13 +63,10 @@ def begin_fit(
     if module_scheduler is not None and not config.override_module_scheduler:
         module_scheduler.check_composes(config, automatic=automatic)
 
-    # 2) how long the run is; a second fit on one Trainer goes on counting where we begin anew
+    # 2) how long the run is
     state, resumed = before.state, before.resumed_step > 0
-    first_epoch = state.get("first_epoch", 0 if resumed else trainer.current_epoch)
-    first_step = state.get("first_step", 0 if resumed else trainer.global_step)
-    trainers = trainer_run(
-        trainer, automatic=automatic, max_epochs=before.max_epochs, first_epoch=first_epoch, first_step=first_step
-    )
+    length = RunLength(trainer, automatic=automatic, max_epochs=before.max_epochs, resumed=resumed, state=state)
+    trainers = length.at_train_start()
 
     # 3) what each optimizer sets out from
     schedulers = module_scheduler.schedulers if module_scheduler is not None else []
@@ -116,8 +113,8 @@ def begin_fit(
         each.check_shared_tensors(config.owner)
     if measurement is not None:
         measurement.check(trainer, pl_module, scheduled)
-    fit = ScheduledFit(name, config, trainer, pl_module, run, scheduled, first_epoch, first_step, measurement)
-    fit.begin(module_scheduler)
+    fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement)
+    fit.begin(module_scheduler, state)
     return fit
 
 

@@ -1,5 +1,6 @@
 """One schedule in one ``fit``, from the first value that is written to the last."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +12,13 @@ from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
+from lightning_warmup.schedule.resolve import planned_run
 from lightning_warmup.training.base_values import State
 from lightning_warmup.training.measurement import Measurement
+from lightning_warmup.training.messages import warn_of_other_plan
 from lightning_warmup.training.module_scheduler import ModuleScheduler
 from lightning_warmup.training.plateau import _PlateauFactor
+from lightning_warmup.training.run_length import RunLength
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.training.step_counter import StepCounter
 
@@ -31,10 +35,9 @@ class ScheduledFit:
         config: What the user configured, a decay that follows a metric being the one at work.
         trainer: The Trainer.
         pl_module: Its module.
+        length: Tells how long the run is.
         run: The run that is planned over.
         optimizers: The optimizers, each with its schedule.
-        first_epoch: Epoch at which this ``fit``, or the one that it continues, began.
-        first_step: ``global_step`` at which it began.
         measurement: What measures the warmup, if anything does.
     """
 
@@ -44,10 +47,9 @@ class ScheduledFit:
         config: ScheduleConfig,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
+        length: RunLength,
         run: Run,
         optimizers: Sequence[ScheduledOptimizer],
-        first_epoch: int,
-        first_step: int,
         measurement: Measurement | None,
     ) -> None:
         self.optimizers = list(optimizers)
@@ -55,18 +57,25 @@ class ScheduledFit:
         self._config = config
         self._trainer = trainer
         self._pl_module = pl_module
+        self._length = length
         self._run = run
-        self._first_epoch = first_epoch
-        self._first_step = first_step
+        self._accumulation = trainer.accumulate_grad_batches
         self._measurement = measurement
-        self.measuring = measurement is not None and not measurement.settled and bool(optimizers)
+        self._measuring = measurement is not None and not measurement.settled and bool(optimizers)
+        self._first_batch = self.watching = True  # the first batch of all, and every one while something is measured
         self._counter = StepCounter(name, trainer, self.optimizers)
         self._module_scheduler: ModuleScheduler | None = None
         self._handed_over = False  # somebody else sets the values from here on, or training is over
         self._warned_of_writer = False
+        self._warned_of_plan = False
 
-    def begin(self, module_scheduler: ModuleScheduler | None) -> None:
-        """Take the optimizers over, and write the first values."""
+    def begin(self, module_scheduler: ModuleScheduler | None, loaded: State) -> None:
+        """Take the optimizers over, and write the first values.
+
+        Args:
+            module_scheduler: The module's own schedulers, if it has any.
+            loaded: The state in the checkpoint, empty without one.
+        """
         self._module_scheduler = module_scheduler
         if module_scheduler is not None and self._config.override_module_scheduler:
             module_scheduler.override(self._pl_module, self.optimizers)
@@ -78,6 +87,17 @@ class ScheduledFit:
             )
         self._hand_over(self._trainer.current_epoch)
         self._write()
+        self._compare_with(loaded)
+
+    def _compare_with(self, loaded: State) -> None:
+        """Warn of a run that is not the checkpoint's, where that gives the next step another value."""
+        was, now = loaded.get("total"), self._run.total(self._config.interval)
+        if loaded.get("interval") != self._config.interval or (was == now and not self._length.replanned):
+            return
+        for scheduled in self.optimizers:
+            expected = loaded.get("next", {}).get(scheduled.index)
+            if expected is not None and scheduled.written and not self._measuring:
+                warn_of_other_plan(self._config, "the checkpoint's plan", scheduled, expected, was, now)
 
     @property
     def warmup_steps(self) -> int | None:
@@ -87,11 +107,10 @@ class ScheduledFit:
         schedule = self.optimizers[0].schedule
         if schedule.beta2:
             return round(max(2 / (1 - beta2) for beta2 in schedule.beta2))
-        length = schedule.warmup_length * schedule.warmup_stride
-        if schedule.by_step:
-            return length
-        per_epoch = self._run.steps_per_epoch
-        return None if per_epoch is None else length * per_epoch
+        if schedule.by_step and schedule.warmup_stride == 1:
+            return schedule.warmup_length
+        pace = self._run.epochs_pace
+        return None if pace is None else math.floor(pace.step(schedule.warmup_length))
 
     # --- every step ------------------------------------------------------------------------------------------------
 
@@ -103,11 +122,54 @@ class ScheduledFit:
         for scheduled in self.optimizers:
             t = scheduled.steps
             if not scheduled.schedule.by_step:
-                # Step t belongs to epoch t // steps_per_epoch; where that is unknown, to the Trainer's.
-                per_epoch = self._run.steps_per_epoch
-                t = t // per_epoch if per_epoch else self._trainer.current_epoch + epochs_ahead - self._first_epoch
+                t = self._epoch_of(t, epochs_ahead)
             if again or t != scheduled.written_at:
                 scheduled.write(t)
+
+    def _epoch_of(self, step: int, epochs_ahead: int = 0) -> int:
+        """The epoch that the next step, ``step``, belongs to.
+
+        That is step // steps_per_epoch; where an epoch has no known number of steps, or has not always had the same,
+        the Trainer's own.
+        """
+        if self._counts_epochs_itself and self._run.steps_per_epoch:
+            return step // self._run.steps_per_epoch
+        return self._trainer.current_epoch + epochs_ahead - self._length.first_epoch
+
+    @property
+    def _counts_epochs_itself(self) -> bool:
+        return bool(self._run.steps_per_epoch) and not self._run.past_epochs
+
+    def _plan_anew(self, trainers: Run) -> None:
+        """Follow the schedule of a run that is no longer the one that was planned.
+
+        Args:
+            trainers: The run as the Trainer has it now.
+        """
+        before, self._accumulation = self._run, self._trainer.accumulate_grad_batches
+        config = self._config if self._measurement is None else self._measurement.config()
+        try:
+            run = planned_run(self._config, trainers)
+            if run == before or self._handed_over:
+                return
+            self._run = run
+            schedules = [scheduled.drawn(config, run) for scheduled in self.optimizers]
+        except ValueError as error:
+            self._run = before
+            if not self._warned_of_plan:
+                self._warned_of_plan = True
+                rank_zero_warn(
+                    f"{self._config.owner}: the run is not the one that was planned, and that plan goes on: {error}"
+                )
+            return
+        values_before = [scheduled.written for scheduled in self.optimizers]
+        for scheduled, schedule in zip(self.optimizers, schedules, strict=True):
+            scheduled.schedule = schedule
+        self._write(again=True)
+        for scheduled, values in zip(self.optimizers, values_before, strict=True):
+            if not self._warned_of_plan:
+                was, now = before.total(self._config.interval), run.total(self._config.interval)
+                self._warned_of_plan = warn_of_other_plan(self._config, "the plan", scheduled, values[0], was, now)
 
     def _adopt_new_groups(self) -> None:
         for scheduled in self.optimizers:
@@ -140,16 +202,24 @@ class ScheduledFit:
     def epoch_starts(self) -> None:
         """In ``on_train_epoch_start``."""
         self._hand_over(self._trainer.current_epoch)
+        self._plan_anew(self._length.look(0))
         for scheduled in self.optimizers:
             scheduled.look_again()
         self._write()
 
     def batch_starts(self, batch: Any, batch_idx: int) -> None:
-        """In ``on_train_batch_start``, of an epoch's first batch and while something is measured."""
+        """In ``on_train_batch_start``, of an epoch's first batch and while :attr:`watching`."""
+        if self._first_batch:
+            self._first_batch = False
+            self._plan_anew(self._length.at_first_batch(batch_idx))
+        elif batch_idx == 0:
+            # Again, because callbacks that come after us may have changed the run in on_train_epoch_start,
+            self._plan_anew(self._length.look(0))
         if batch_idx == 0:
-            # Again, because callbacks that come after us may have added param groups in on_train_epoch_start.
+            # or added param groups.
             self._write()
-        if self.measuring and self._measurement is not None and self._measurement.due(self.optimizers[0].steps):
+        self.watching = self._measuring
+        if self._measuring and self._measurement is not None and self._measurement.due(self.optimizers[0].steps):
             self._measurement.see(self._trainer, batch, batch_idx)
 
     def step_begins(self, optimizer: Optimizer) -> None:
@@ -163,7 +233,7 @@ class ScheduledFit:
         for scheduled in self.optimizers:
             if scheduled.optimizer is optimizer:
                 counter.begin(scheduled)
-                if self.measuring or not scheduled.untouched():
+                if self._measuring or not scheduled.untouched():
                     self._before_step(scheduled)
 
     def _before_step(self, scheduled: ScheduledOptimizer) -> None:
@@ -173,7 +243,7 @@ class ScheduledFit:
             what = f"{self._name} wrote its own value over it, and will go on doing so"
             self._tell_of_writer(scheduled, "before", what)
             self._write(again=True)
-        if self.measuring and self._measurement is not None:
+        if self._measuring and self._measurement is not None:
             self._measure(self._measurement, scheduled)
 
     def _tell_of_writer(self, scheduled: ScheduledOptimizer, when: str, what: str) -> None:
@@ -195,8 +265,8 @@ class ScheduledFit:
             rates = scheduled.undamped or scheduled.schedule.target
             measurement.measure(self._trainer, self._pl_module, scheduled, rates)
         if measurement.settled:
-            scheduled.replan(measurement.config(), self._run)
-            self.measuring = False
+            scheduled.schedule = scheduled.drawn(measurement.config(), self._run)
+            self._measuring = self.watching = False
         self._write(again=True)
 
     def count_step(self) -> None:
@@ -208,6 +278,8 @@ class ScheduledFit:
             return
         if len(scheduled.optimizer.param_groups) != len(scheduled.own):
             self._adopt_new_groups()
+        if self._trainer.accumulate_grad_batches != self._accumulation:
+            self._plan_anew(self._length.look(self._trainer.fit_loop.epoch_loop.batch_progress.current.ready))
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
         if scheduled.steps % 64 == 1 and not self._warned_of_writer:
             self._tell_of_writer(scheduled, "after", "that step may have used it")
@@ -230,13 +302,12 @@ class ScheduledFit:
             return
         scheduled = self.optimizers[0]
         schedule = scheduled.schedule
-        t = scheduled.steps if schedule.by_step else self._trainer.current_epoch - self._first_epoch
+        t = scheduled.steps if schedule.by_step else self._trainer.current_epoch - self._length.first_epoch
         if not schedule.decay_start <= t // schedule.decay_stride < schedule.decay_end:
             return
         if plateau.evaluate(self._config.owner, self._trainer, self._pl_module, scheduled.steps):
             # By epoch the new factor waits for the next epoch, whose value may be written already.
-            per_epoch = self._run.steps_per_epoch
-            at_its_end = per_epoch is not None and scheduled.steps % per_epoch == 0
+            at_its_end = not schedule.by_step and self._epoch_of(scheduled.steps) != self._epoch_of(scheduled.steps - 1)
             self._write(again=schedule.by_step or at_its_end)
 
     # --- checkpoints, and the end ----------------------------------------------------------------------------------
@@ -248,13 +319,19 @@ class ScheduledFit:
             self._adopt_new_groups()
         counter = self._counter
         taken = counter.under_way if counter.under_way is not None and counter.happened() else None
+        steps = {scheduled.index: scheduled.steps + (scheduled is taken) for scheduled in self.optimizers}
         state: State = {
-            "optimizers": {each.index: each.state(each.steps + (each is taken)) for each in self.optimizers},
-            "first_epoch": self._first_epoch,
-            "first_step": self._first_step,
+            "optimizers": {scheduled.index: scheduled.state(steps[scheduled.index]) for scheduled in self.optimizers},
+            **self._length.state(),
             "total": self._run.total(self._config.interval),
             "interval": self._config.interval,
+            "next": {},
         }
+        for scheduled in self.optimizers:
+            t = steps[scheduled.index]
+            if scheduled.schedule.by_step or self._counts_epochs_itself:
+                value = scheduled.values(t if scheduled.schedule.by_step else self._epoch_of(t))[0]
+                state["next"][scheduled.index] = value
         if self._measurement is not None:
             state["adaptive"] = self._measurement.state()
         if isinstance(self._config.decay, _PlateauFactor):

@@ -1,5 +1,6 @@
 """What a callback says when training starts: what will happen, in numbers, and what may not."""
 
+import math
 from collections.abc import Sequence
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
@@ -9,6 +10,7 @@ from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.schedule import Schedule, summary_line
 from lightning_warmup.training.base_values import BaseValues
 from lightning_warmup.training.module_scheduler import ModuleScheduler
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
 
 def log_plan(
@@ -58,6 +60,33 @@ def log_plan(
     ends = config.decay_duration is not None or any(decay is not None and decay.ends for decay in decays)
     if max_time and ends:
         rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {total} {interval}s.")
+
+
+def warn_of_other_plan(
+    config: ScheduleConfig, whose: str, scheduled: ScheduledOptimizer, expected: float, was: int | None, now: int | None
+) -> bool:
+    """Warn where the next step uses another value than was planned for it.
+
+    Args:
+        config: What the user configured.
+        whose: Whose plan that was.
+        scheduled: The optimizer, its next value written.
+        expected: What the plan had for its first group.
+        was: Length of the run that it was planned over, None if unknown.
+        now: Length of the run as it is now.
+
+    Returns:
+        Whether there was anything to warn of.
+    """
+    value = scheduled.written[0]
+    if math.isclose(value, expected, rel_tol=1e-9):
+        return False
+    before, after = ("an unknown length" if n is None else f"{n:,} {config.interval}s" for n in (was, now))
+    rank_zero_warn(
+        f"{config.owner}: {config.parameter} is {value:.4g} at step {scheduled.steps:,}, where {whose} had"
+        f" {expected:.4g}. It was planned over {before}, and now is over {after}."
+    )
+    return True
 
 
 def _warn_of_a_long_warmup(config: ScheduleConfig, schedule: Schedule, steps: int | None) -> None:

@@ -37,7 +37,7 @@ class ScheduledOptimizer:
         self.steps = base.steps
         self.late = base.late
         self.undamped = None if base.undamped is None else list(base.undamped)
-        self._written: list[float] = []
+        self.written: list[float] = []
         self.written_at = -1
         self._stamps: Sequence[object] = []
         self._writer: param_groups.Writer | None = None
@@ -49,8 +49,8 @@ class ScheduledOptimizer:
         """The groups that there are values for; those added since are still to be adopted."""
         return self.optimizer.param_groups[: len(self.own)]
 
-    def replan(self, config: ScheduleConfig, run: Run) -> None:
-        """Follow another configuration, or the same one over another run, from here on; the targets stay."""
+    def drawn(self, config: ScheduleConfig, run: Run) -> Schedule:
+        """The schedule by another configuration, or by the same one over another run; the targets stay."""
         initial, target = list(self.schedule.initial), list(self.schedule.target)
         first = len(self.own) - self.late
         ends = initial[first:], target[first:]
@@ -64,13 +64,18 @@ class ScheduledOptimizer:
             undamped=self.undamped,
             late_ends=ends,
         )
-        self.schedule = draw(config, run, base)
+        return draw(config, run, base)
 
-    def write(self, t: int) -> None:
-        """Write the value at t."""
+    def values(self, t: int) -> list[float]:
+        """The value of each group at t."""
         values = self.schedule.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
+        return values
+
+    def write(self, t: int) -> None:
+        """Write the value at t."""
+        values = self.values(t)
         if self._floats:
             key = self.key
             # zip(strict=True) would take longer than all the rest for one group.
@@ -79,7 +84,7 @@ class ScheduledOptimizer:
             self._stamps = values
         else:
             self._write_any(values)
-        self._written, self.written_at = values, t
+        self.written, self.written_at = values, t
 
     def _write_any(self, values: list[float]) -> None:
         """Write into groups of which nothing is known, or that hold something else than floats."""
@@ -107,7 +112,7 @@ class ScheduledOptimizer:
         # Whoever was there may have put something else in the place of the entry, if only a tensor of the same value.
         self.look_again()
         entries = map(self._entry, self._known_groups)
-        return next((i for i, (a, b) in enumerate(zip(entries, self._written, strict=False)) if _other(a, b)), None)
+        return next((i for i, (a, b) in enumerate(zip(entries, self.written, strict=False)) if _other(a, b)), None)
 
     def adopt(self) -> list[float]:
         """Take groups in that were added since, each from the value it has: it follows the first group in proportion.
@@ -120,7 +125,7 @@ class ScheduledOptimizer:
             return []
         low, high = self.schedule.initial[0], self.schedule.target[0]
         reference = high if self.undamped is None else self.undamped[0]
-        factor = self._written[0] / reference if reference else 0.0
+        factor = self.written[0] / reference if reference else 0.0
         # At a factor of 0 nothing can be told from the value: it is taken for the target.
         full = [value / factor if factor else value for value in added]
         if self.undamped is None:
