@@ -9,6 +9,7 @@ import pytest
 import lightning_warmup
 
 PACKAGE = Path(lightning_warmup.__file__).parent
+TESTS = Path(__file__).parent
 
 # What a folder may import of this package: itself, and what stands to its right.
 FOLDERS = ["callbacks", "preview", "critical", "training", "schedule"]
@@ -72,6 +73,12 @@ def test_is_typed():
 def test_the_folders_are_all_there_is():
     assert sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name[0] != "_") == sorted(FOLDERS)
     assert sorted(path.name for path in PACKAGE.glob("*.py")) == ["__init__.py", "moved.py"]
+
+
+def test_the_tests_are_in_the_same_folders():
+    files = list(TESTS.rglob("test_*.py"))
+    assert {path.parent.name for path in files} == {TESTS.name, *FOLDERS}
+    assert len({path.name for path in files}) == len(files), "pytest knows a file by its name alone"
 
 
 def imports(module):

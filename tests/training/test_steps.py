@@ -1,7 +1,6 @@
 """Steps are optimizer steps: what each one used equals ``values()``, whatever the Trainer does around it."""
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import lightning.pytorch as pl
@@ -9,7 +8,6 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_warmup import (
     ConstantDecay,
@@ -34,7 +32,7 @@ from lightning_warmup import (
     StepDecay,
     Warmup,
 )
-from runs import Line, RecordingSGD, fit, loader, trainer
+from runs import Line, RecordingSGD, fit, fit_stream, loader, trainer
 from summary import count
 
 WARMUPS: list[Warmup] = [
@@ -209,19 +207,6 @@ def test_lbfgs() -> None:
     callback = LearningRateWarmup(5, "cosine")
     seen = fit(callback, Closures(), max_epochs=2, batches=5).seen
     assert seen[:-1] == callback.values(0.1, total_steps=10, steps_per_epoch=5)[1:]
-
-
-class Stream(IterableDataset[Any]):
-    """A stream that does not tell its length."""
-
-    def __iter__(self) -> Iterator[list[torch.Tensor]]:
-        yield from ([torch.ones(2)] for _ in range(20))
-
-
-def fit_stream(callback: LearningRateWarmup, **kwargs: Any) -> list[float]:
-    module = Line()
-    trainer(callback, **kwargs).fit(module, DataLoader(Stream(), batch_size=2))
-    return module.used
 
 
 def test_an_endless_stream_just_runs() -> None:
