@@ -11,14 +11,14 @@ from lightning_warmup import (
     LearningRateWarmup,
     RAdamWarmup,
     SqrtBeta2Warmup,
-    UntunedExponentialWarmup,
-    UntunedLinearWarmup,
 )
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from refusals import refused
+from shapes import BETA2_WARMUPS
 
-WARMUPS = [UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup()]
-every_warmup = pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)
+every_warmup = pytest.mark.parametrize(
+    "warmup", [row.shape() for row in BETA2_WARMUPS], ids=lambda shape: type(shape).__name__
+)
 
 
 # --- the numbers -----------------------------------------------------------------------------------------------------
@@ -33,15 +33,7 @@ def radam(t: int, beta2: float) -> float:
     return math.sqrt(((rho - 4) * (rho - 2) * rho_inf) / ((rho_inf - 4) * (rho_inf - 2) * rho))
 
 
-@pytest.mark.parametrize(
-    ("warmup", "expected"),
-    [
-        (SqrtBeta2Warmup(), [0.032, 0.100, 0.309, 0.795]),
-        (UntunedExponentialWarmup(), [0.001, 0.010, 0.095, 0.632]),
-        (UntunedLinearWarmup(), [0.001, 0.005, 0.050, 0.500]),
-        (RAdamWarmup(), [0.017, 0.049, 0.215, 0.645]),  # at t = 1 the first positive one, that of t = 6
-    ],
-)
+@pytest.mark.parametrize(("warmup", "expected"), [(row.shape(), row.published) for row in BETA2_WARMUPS])
 def test_published_values(warmup: Beta2Warmup, expected: list[float]) -> None:
     weights = LearningRateWarmup(warmup).values(1.0, total_steps=1000, steps_per_epoch=1000, betas=(0.9, 0.999))
     assert [round(weights[t - 1], 3) for t in (1, 10, 100, 1000)] == expected

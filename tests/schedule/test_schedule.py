@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,16 +13,16 @@ from lightning_warmup import (
     CosineDecay,
     CosineWarmup,
     ExponentialDecay,
-    FunctionDecay,
     InverseSqrtDecay,
     LearningRateWarmup,
     LinearDecay,
     LinearWarmup,
     MultiStepDecay,
-    OneMinusSqrtDecay,
     StepDecay,
 )
+from lightning_warmup.schedule.decays import DecayName
 from refusals import refused
+from shapes import FALLING
 
 
 def lrs(steps, /, *args, steps_per_epoch=1, batch_size=None, lr=1.0, **parameters):
@@ -207,19 +208,8 @@ def test_auto_is_the_length_of_the_run():
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-DECAYS = [
-    None,
-    "constant",
-    "linear",
-    "cosine",
-    "one_minus_sqrt",
-    LinearDecay(0.1),
-    CosineDecay(0.3),
-    OneMinusSqrtDecay(0.05),
-    FunctionDecay(lambda u: 1 - 0.9 * u**2),
-    ExponentialDecay(0.9),
-    InverseSqrtDecay(5),
-]
+# A milestone inside the warmup or hold would be an error.
+DECAYS = [None, *get_args(DecayName), *(shape for shape in FALLING if not isinstance(shape, MultiStepDecay))]
 plans = st.fixed_dictionaries(
     {
         "warmup": st.integers(0, 15),
@@ -237,7 +227,7 @@ def planned(plan, decay, **parameters):
     return LearningRateWarmup(plan["warmup"], decay, total=total, **phases, **parameters), total
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=300)
 @given(plan=plans, decay=st.sampled_from(DECAYS), lr=st.floats(1e-8, 1e3))
 def test_every_phase_keeps_its_promise(plan, decay, lr):
     callback, total = planned(plan, decay)
@@ -254,7 +244,7 @@ def test_every_phase_keeps_its_promise(plan, decay, lr):
         assert set(values[end:]) == {values[end]}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=200)
 @given(plan=plans, decay=st.sampled_from(DECAYS), steps_per_epoch=st.integers(1, 5), short=st.integers(0, 4))
 def test_epochs_are_the_same_curve_repeated(plan, decay, steps_per_epoch, short):
     by_step, total = planned(plan, decay)
@@ -265,7 +255,7 @@ def test_epochs_are_the_same_curve_repeated(plan, decay, steps_per_epoch, short)
     assert values == each(steps_per_epoch, curve)[:steps]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=120)
 @given(plan=plans, decay=st.sampled_from(DECAYS[1:]))
 def test_a_decay_duration_is_a_hold_said_otherwise(plan, decay):
     by_hold, total = planned(plan, decay)

@@ -14,16 +14,16 @@ from lightning_warmup import (
     CosineDecay,
     LearningRateWarmup,
     RAdamWarmup,
-    SqrtBeta2Warmup,
-    UntunedExponentialWarmup,
     UntunedLinearWarmup,
 )
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from refusals import refused
 from runs import Line, fit
+from shapes import BETA2_WARMUPS
 
-WARMUPS = [UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup()]
-every_warmup = pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)
+every_warmup = pytest.mark.parametrize(
+    "warmup", [row.shape() for row in BETA2_WARMUPS], ids=lambda shape: type(shape).__name__
+)
 
 # The runs here are short, and β2 is what it is: that the callback says so is tested below.
 ignore_length = pytest.mark.filterwarnings("ignore:.*the warmup takes about")

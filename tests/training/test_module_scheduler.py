@@ -4,6 +4,7 @@ import copy
 import pickle
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,14 @@ from torch.optim import lr_scheduler as torch_schedulers
 
 from checkpoints import Killed, KillIn, SaveEveryBatch
 from lightning_warmup import (
-    ConstantWarmup,
-    CosineWarmup,
-    ExponentialWarmup,
     LearningRateWarmup,
     LinearWarmup,
-    PolynomialWarmup,
     Warmup,
 )
 from overflows import Overflows, scaled
 from runs import Line, RecordingSGD, fit, loader, trainer
 from schedulers import SCHEDULERS, Build
+from shapes import WARMUPS
 from summary import count, resume_point
 
 pytestmark = [
@@ -82,18 +80,11 @@ def test_every_torch_scheduler_is_here() -> None:
     assert there - set(SCHEDULERS) == {"LRScheduler", "ReduceLROnPlateau"}
 
 
-SHAPES: list[Warmup] = [
-    LinearWarmup(5),
-    ConstantWarmup(5),
-    ExponentialWarmup(5),
-    CosineWarmup(5),
-    PolynomialWarmup(5, 2),
-    LinearWarmup("25%"),
-    LinearWarmup("1 epoch"),
-]
-
-
-@pytest.mark.parametrize("warmup", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    "warmup",
+    [*(replace(row.trained, duration=5) for row in WARMUPS), LinearWarmup("25%"), LinearWarmup("1 epoch")],
+    ids=str,
+)
 @pytest.mark.parametrize("initial", [None, 0.02, "4%"])
 def test_every_warmup(warmup: Warmup, initial: Any) -> None:
     configure = configured(SCHEDULERS["StepLR"], interval="step")

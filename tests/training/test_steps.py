@@ -10,52 +10,18 @@ from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lightning_warmup import (
-    ConstantDecay,
     ConstantWarmup,
     CosineDecay,
-    CosineRestartsDecay,
-    CosineWarmup,
     Decay,
-    ExponentialDecay,
-    ExponentialWarmup,
-    FunctionDecay,
     FunctionWarmup,
-    InverseSqrtDecay,
     LearningRateWarmup,
-    LinearDecay,
     LinearScaling,
-    LinearWarmup,
-    MultiStepDecay,
-    OneMinusSqrtDecay,
-    PolynomialDecay,
-    PolynomialWarmup,
     StepDecay,
     Warmup,
 )
 from runs import Line, RecordingSGD, fit, fit_stream, loader, trainer
+from shapes import DECAYS, WARMUPS
 from summary import count
-
-WARMUPS: list[Warmup] = [
-    LinearWarmup(3),
-    ConstantWarmup(3),
-    ExponentialWarmup(3),
-    CosineWarmup(3),
-    PolynomialWarmup(3, power=2),
-    FunctionWarmup(3, lambda u: u**3),
-]
-DECAYS: list[Decay] = [
-    ConstantDecay(),
-    LinearDecay(0.1),
-    CosineDecay(),
-    PolynomialDecay(2),
-    OneMinusSqrtDecay(),
-    ExponentialDecay(0.9),
-    StepDecay(2),
-    MultiStepDecay([4, 6]),
-    InverseSqrtDecay(),
-    CosineRestartsDecay(2, multiplier=2, gamma=0.9),
-    FunctionDecay(lambda u: 1 - u**2),
-]
 
 
 def check(callback: LearningRateWarmup, used: list[float], *, steps_per_epoch: int, lr: float = 0.1) -> None:
@@ -65,14 +31,20 @@ def check(callback: LearningRateWarmup, used: list[float], *, steps_per_epoch: i
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)
+@pytest.mark.parametrize("warmup", [row.trained for row in WARMUPS], ids=lambda shape: type(shape).__name__)
 def test_every_warmup(warmup: Warmup, interval: Any) -> None:
     callback = LearningRateWarmup(warmup, "linear", interval=interval)
     check(callback, fit(callback, max_epochs=8, batches=2).used, steps_per_epoch=2)
 
 
-@pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("decay", DECAYS, ids=lambda shape: type(shape).__name__)
+@pytest.mark.parametrize(
+    ("decay", "interval"),
+    [
+        pytest.param(row.trained, interval, id=f"{row.shape.__name__}-{interval}")
+        for row in DECAYS
+        for interval in row.intervals
+    ],
+)
 def test_every_decay(decay: Decay, interval: Any) -> None:
     callback = LearningRateWarmup(2, decay, interval=interval, cooldown=1)
     check(callback, fit(callback, max_epochs=8, batches=2).used, steps_per_epoch=2)
