@@ -1,6 +1,7 @@
 """Steps are optimizer steps: what each one used equals ``values()``, whatever the Trainer does around it."""
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
@@ -209,6 +210,27 @@ def test_a_stream_knows_its_epochs() -> None:
 def test_a_phase_that_needs_the_length_says_so(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"LearningRateWarmup\((decay|cooldown|decay_duration)=.*give total=\.\.\."):
         fit_stream(LearningRateWarmup(3, **settings), max_epochs=2)
+
+
+@dataclass(frozen=True)
+class Ramp(Decay):
+    """A user's own shape, which says nothing of ``ends``: divided by an endless length, it would stay at its start."""
+
+    def factor_at(self, tau: float, length: float) -> float:
+        return 1 - tau / length
+
+
+@pytest.mark.parametrize("settings", [{"max_epochs": 2}, {"max_epochs": -1, "max_time": {"seconds": 1}}])
+def test_a_shape_of_ones_own_on_a_stream_is_refused_rather_than_never_decaying(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"decay=Ramp\(\)\) needs the length of the run.*give total=\.\.\."):
+        fit_stream(LearningRateWarmup(3, Ramp()), **settings)
+
+
+def test_a_shape_of_ones_own_decays_where_the_length_is_known() -> None:
+    callback = LearningRateWarmup(2, Ramp(), total=12)
+    used = fit_stream(callback, max_epochs=2)
+    check(callback, used, steps_per_epoch=10)
+    assert used[2:] == pytest.approx([0.1 * (10 - tau) / 10 for tau in range(11)] + [0.0] * 7)
 
 
 def test_a_share_of_an_unknown_length_says_so() -> None:
