@@ -2,12 +2,17 @@
 
 python docs/make_pictures.py
 
-Curves come from the public `plot` and `values`; those of the page on existing schedulers from small training runs.
+Curves come from the public `plot` and `values`, their shapes from the table in tests/shapes.py; those of the page on
+existing schedulers from small training runs.
 """
 
+import itertools
 import logging
+import math
+import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,39 +22,28 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 from torch.optim import SGD, lr_scheduler
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import (
-    ConstantDecay,
-    ConstantWarmup,
     CosineDecay,
-    CosineRestartsDecay,
     CosineWarmup,
-    ExponentialDecay,
-    ExponentialWarmup,
-    FunctionDecay,
-    FunctionWarmup,
+    Decay,
     HyperparameterWarmup,
-    InverseSqrtDecay,
     LearningRateWarmup,
-    LinearDecay,
     LinearScaling,
-    LinearWarmup,
     MultiStepDecay,
-    OneMinusSqrtDecay,
-    PolynomialDecay,
-    PolynomialWarmup,
-    RAdamWarmup,
     ReduceOnPlateauDecay,
-    SqrtBeta2Warmup,
-    StepDecay,
     TorchDecay,
-    UntunedExponentialWarmup,
-    UntunedLinearWarmup,
+    Warmup,
 )
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+from shapes import BETA2_WARMUPS, DECAYS, WARMUPS  # the one table of shapes, which the tests have too
+
 IMAGES = Path(__file__).parent / "images"
+SMALL = 80_000
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "0.6"
 
@@ -69,8 +63,11 @@ def save(figure: Figure, name: str) -> None:
     """Write the PNG, which is to stay small."""
     path = IMAGES / f"{name}.png"
     figure.savefig(path, dpi=110)
+    if path.stat().st_size >= SMALL:
+        # Many panels, but few colours: with a palette they take a third.
+        Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
     size = path.stat().st_size
-    assert size < 80_000, f"{path.name} has {size:,} bytes"
+    assert size < SMALL, f"{path.name} has {size:,} bytes"
     print(f"{path.name}: {size:,} bytes")
 
 
@@ -96,40 +93,54 @@ def phases() -> None:
 PHASES = ("warmup", "hold", "decay", "cooldown")
 
 
-def grid(name: str, callbacks: dict[str, LearningRateWarmup], steps: int, *, rows: int = 2, lr: float = 1.0) -> None:
-    """Small multiples of the same size and scale."""
+COLUMNS = 3
+
+
+def call(shape: Warmup | Decay) -> str:
+    """The shape as one writes it."""
+    arguments = []
+    for field in fields(shape):
+        value = getattr(shape, field.name)
+        if callable(value):
+            arguments.append(value.__name__ if value.__module__ == "shapes" else f"{value.__module__}.{value.__name__}")
+        elif field.default is MISSING:
+            arguments.append(repr(value))
+        elif value != field.default:
+            arguments.append(f"{field.name}={value!r}")
+    return f"{type(shape).__name__}({', '.join(arguments)})"
+
+
+def grid(name: str, callbacks: dict[str, LearningRateWarmup], steps: int, *, lr: float = 1.0) -> None:
+    """Small multiples of the same size and scale, as many as there are."""
+    rows = math.ceil(len(callbacks) / COLUMNS)
     figure = Figure(figsize=(8, 1.95 * rows), layout="constrained")
-    panels = figure.subplots(rows, 3, sharex=True, sharey=True)
-    for i, (axes, (title, callback)) in enumerate(zip(panels.flat, callbacks.items(), strict=True)):
+    panels = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
+    for axes in panels[len(callbacks) :]:
+        axes.remove()
+    for i, (axes, (title, callback)) in enumerate(zip(panels, callbacks.items(), strict=False)):
         callback.plot(lr, total_steps=steps, steps_per_epoch=steps, ax=axes)
         axes.lines[0].set(color=BLUE, linewidth=1.8)
-        tidy(axes, title, "lr / target" if i % 3 == 0 else "", "optimizer step" if i >= 3 * (rows - 1) else "")
+        lowest = i + COLUMNS >= len(callbacks)
+        tidy(axes, title, "lr / target" if i % COLUMNS == 0 else "", "optimizer step" if lowest else "")
+        axes.tick_params(labelbottom=lowest)
     save(figure, name)
 
 
 def warmups() -> None:
     """Every warmup of a given length."""
-    shapes = {
-        "LinearWarmup(20)": LinearWarmup(20),
-        "CosineWarmup(20)": CosineWarmup(20),
-        "PolynomialWarmup(20, power=2)": PolynomialWarmup(20, power=2),
-        "ExponentialWarmup(20)": ExponentialWarmup(20),
-        "ConstantWarmup(20)": ConstantWarmup(20),
-        "FunctionWarmup(20, math.sqrt)": FunctionWarmup(20, lambda u: u**0.5),
-    }
-    grid("warmups", {title: LearningRateWarmup(shape, warmup_initial_lr="10%") for title, shape in shapes.items()}, 26)
+    drawn = [shape for row in WARMUPS for shape in row.drawn]
+    grid("warmups", {call(shape): LearningRateWarmup(shape, warmup_initial_lr="10%") for shape in drawn}, 26)
 
 
 def warmups_from_beta2() -> None:
-    """The four warmups whose length is the optimizer's affair."""
+    """The warmups whose length is the optimizer's affair."""
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.subplots()
-    shapes = [UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup()]
-    looks = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":")]
-    for shape, (color, line) in zip(shapes, looks, strict=True):
-        callback = LearningRateWarmup(shape)
+    looks = itertools.cycle([(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":")])
+    for row, (color, line) in zip(BETA2_WARMUPS, looks, strict=False):
+        callback = LearningRateWarmup(row.shape())
         values = callback.values(1.0, total_steps=4000, steps_per_epoch=4000, betas=(0.9, 0.999))
-        axes.plot(values, color=color, linestyle=line, linewidth=2, label=f"{type(shape).__name__}()")
+        axes.plot(values, color=color, linestyle=line, linewidth=2, label=call(row.shape()))
     tidy(axes, "betas=(0.9, 0.999)", "lr / target", "optimizer step")
     axes.legend(frameon=False)
     save(figure, "warmups_from_beta2")
@@ -137,24 +148,9 @@ def warmups_from_beta2() -> None:
 
 def decays() -> None:
     """Every decay: those drawn over the length of the run, and those with a pace of their own."""
-    over_the_run = {
-        "LinearDecay()": LinearDecay(),
-        "CosineDecay()": CosineDecay(),
-        "PolynomialDecay(power=2)": PolynomialDecay(power=2),
-        "OneMinusSqrtDecay()": OneMinusSqrtDecay(),
-        "FunctionDecay(lambda u: 1 − u²)": FunctionDecay(lambda u: 1 - u**2),
-        "LinearDecay(final=0.2)": LinearDecay(final=0.2),
-    }
-    own_pace = {
-        "ConstantDecay()": ConstantDecay(),
-        "ExponentialDecay(0.5, every=20)": ExponentialDecay(0.5, every=20),
-        "InverseSqrtDecay()": InverseSqrtDecay(),
-        "StepDecay(30, gamma=0.5)": StepDecay(30, gamma=0.5),
-        "MultiStepDecay([50, 75])": MultiStepDecay([50, 75]),
-        "CosineRestartsDecay(30)": CosineRestartsDecay(30),
-    }
-    for name, shapes in (("decays_over_the_run", over_the_run), ("decays_with_a_pace", own_pace)):
-        grid(name, {title: LearningRateWarmup(10, shape) for title, shape in shapes.items()}, 100)
+    for name, ends in (("decays_over_the_run", True), ("decays_with_a_pace", False)):
+        drawn = [shape for row in DECAYS for shape in row.drawn if shape.ends == ends]
+        grid(name, {call(shape): LearningRateWarmup(10, shape) for shape in drawn}, 100)
 
 
 def recipe(

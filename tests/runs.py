@@ -1,11 +1,11 @@
 """Small real runs for the tests: what did each optimizer step use?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 
 class RecordingSGD(torch.optim.SGD):
@@ -90,3 +90,17 @@ def fit(callback: Any, module: Line | None = None, *, batches: int = 10, ckpt_pa
     callbacks = callback if isinstance(callback, list) else [callback]
     trainer(*callbacks, **kwargs).fit(module, loader(batches), ckpt_path=ckpt_path)
     return module
+
+
+class Stream(IterableDataset[Any]):
+    """A stream that does not tell its length."""
+
+    def __iter__(self) -> Iterator[list[torch.Tensor]]:
+        yield from ([torch.ones(2)] for _ in range(20))
+
+
+def fit_stream(callback: pl.Callback, **kwargs: Any) -> list[float]:
+    """Fit a module on a :class:`Stream`; returns the learning rate that each step used."""
+    module = Line()
+    trainer(callback, **kwargs).fit(module, DataLoader(Stream(), batch_size=2))
+    return module.used

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 import lightning_warmup
+from shapes import ROWS
 
 PACKAGE = Path(lightning_warmup.__file__).parent
+TESTS = Path(__file__).parent
 
 # What a folder may import of this package: itself, and what stands to its right.
 FOLDERS = ["callbacks", "preview", "critical", "training", "schedule"]
@@ -19,45 +21,25 @@ FOLLOWERS = {"torch", "lightning", "pytorch_lightning", "lightning_utilities", "
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.glob("*/*.py"))
 
 
+# What is public beside the shapes, each of which has a row in tests/shapes.py.
+OTHERS = [
+    "CriticalLearningRate",
+    "CriticalLearningRateMonitor",
+    "CriticalLearningRateResult",
+    "Decay",
+    "GradientInitializedAdam",
+    "HyperparameterWarmup",
+    "LearningRateWarmup",
+    "LinearScaling",
+    "LossSpikeMonitor",
+    "SquareRootScaling",
+    "Warmup",
+    "critical_learning_rate",
+]
+
+
 def test_names():
-    assert lightning_warmup.__all__ == [
-        "ConstantDecay",
-        "ConstantWarmup",
-        "CosineDecay",
-        "CosineRestartsDecay",
-        "CosineWarmup",
-        "CriticalLearningRate",
-        "CriticalLearningRateMonitor",
-        "CriticalLearningRateResult",
-        "Decay",
-        "ExponentialDecay",
-        "ExponentialWarmup",
-        "FunctionDecay",
-        "FunctionWarmup",
-        "GradientInitializedAdam",
-        "HyperparameterWarmup",
-        "InverseSqrtDecay",
-        "LearningRateWarmup",
-        "LinearDecay",
-        "LinearScaling",
-        "LinearWarmup",
-        "LossSpikeMonitor",
-        "MultiStepDecay",
-        "OneMinusSqrtDecay",
-        "PersistentCatapultWarmup",
-        "PolynomialDecay",
-        "PolynomialWarmup",
-        "RAdamWarmup",
-        "ReduceOnPlateauDecay",
-        "SqrtBeta2Warmup",
-        "SquareRootScaling",
-        "StepDecay",
-        "TorchDecay",
-        "UntunedExponentialWarmup",
-        "UntunedLinearWarmup",
-        "Warmup",
-        "critical_learning_rate",
-    ]
+    assert lightning_warmup.__all__ == sorted([*OTHERS, *(shape.__name__ for shape in ROWS)])
 
 
 @pytest.mark.parametrize("name", lightning_warmup.__all__)
@@ -72,6 +54,12 @@ def test_is_typed():
 def test_the_folders_are_all_there_is():
     assert sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name[0] != "_") == sorted(FOLDERS)
     assert sorted(path.name for path in PACKAGE.glob("*.py")) == ["__init__.py", "moved.py"]
+
+
+def test_the_tests_are_in_the_same_folders():
+    files = list(TESTS.rglob("test_*.py"))
+    assert {path.parent.name for path in files} == {TESTS.name, *FOLDERS}
+    assert len({path.name for path in files}) == len(files), "pytest knows a file by its name alone"
 
 
 def imports(module):

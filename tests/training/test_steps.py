@@ -1,7 +1,7 @@
 """Steps are optimizer steps: what each one used equals ``values()``, whatever the Trainer does around it."""
 
 import warnings
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
@@ -9,55 +9,20 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_warmup import (
-    ConstantDecay,
     ConstantWarmup,
     CosineDecay,
-    CosineRestartsDecay,
-    CosineWarmup,
     Decay,
-    ExponentialDecay,
-    ExponentialWarmup,
-    FunctionDecay,
     FunctionWarmup,
-    InverseSqrtDecay,
     LearningRateWarmup,
-    LinearDecay,
     LinearScaling,
-    LinearWarmup,
-    MultiStepDecay,
-    OneMinusSqrtDecay,
-    PolynomialDecay,
-    PolynomialWarmup,
     StepDecay,
     Warmup,
 )
-from runs import Line, RecordingSGD, fit, loader, trainer
+from runs import Line, RecordingSGD, fit, fit_stream, loader, trainer
+from shapes import DECAYS, WARMUPS
 from summary import count
-
-WARMUPS: list[Warmup] = [
-    LinearWarmup(3),
-    ConstantWarmup(3),
-    ExponentialWarmup(3),
-    CosineWarmup(3),
-    PolynomialWarmup(3, power=2),
-    FunctionWarmup(3, lambda u: u**3),
-]
-DECAYS: list[Decay] = [
-    ConstantDecay(),
-    LinearDecay(0.1),
-    CosineDecay(),
-    PolynomialDecay(2),
-    OneMinusSqrtDecay(),
-    ExponentialDecay(0.9),
-    StepDecay(2),
-    MultiStepDecay([4, 6]),
-    InverseSqrtDecay(),
-    CosineRestartsDecay(2, multiplier=2, gamma=0.9),
-    FunctionDecay(lambda u: 1 - u**2),
-]
 
 
 def check(callback: LearningRateWarmup, used: list[float], *, steps_per_epoch: int, lr: float = 0.1) -> None:
@@ -67,14 +32,20 @@ def check(callback: LearningRateWarmup, used: list[float], *, steps_per_epoch: i
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)
+@pytest.mark.parametrize("warmup", [row.trained for row in WARMUPS], ids=lambda shape: type(shape).__name__)
 def test_every_warmup(warmup: Warmup, interval: Any) -> None:
     callback = LearningRateWarmup(warmup, "linear", interval=interval)
     check(callback, fit(callback, max_epochs=8, batches=2).used, steps_per_epoch=2)
 
 
-@pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("decay", DECAYS, ids=lambda shape: type(shape).__name__)
+@pytest.mark.parametrize(
+    ("decay", "interval"),
+    [
+        pytest.param(row.trained, interval, id=f"{row.shape.__name__}-{interval}")
+        for row in DECAYS
+        for interval in row.intervals
+    ],
+)
 def test_every_decay(decay: Decay, interval: Any) -> None:
     callback = LearningRateWarmup(2, decay, interval=interval, cooldown=1)
     check(callback, fit(callback, max_epochs=8, batches=2).used, steps_per_epoch=2)
@@ -211,19 +182,6 @@ def test_lbfgs() -> None:
     assert seen[:-1] == callback.values(0.1, total_steps=10, steps_per_epoch=5)[1:]
 
 
-class Stream(IterableDataset[Any]):
-    """A stream that does not tell its length."""
-
-    def __iter__(self) -> Iterator[list[torch.Tensor]]:
-        yield from ([torch.ones(2)] for _ in range(20))
-
-
-def fit_stream(callback: LearningRateWarmup, **kwargs: Any) -> list[float]:
-    module = Line()
-    trainer(callback, **kwargs).fit(module, DataLoader(Stream(), batch_size=2))
-    return module.used
-
-
 def test_an_endless_stream_just_runs() -> None:
     callback = LearningRateWarmup(500)
     used = fit_stream(callback, max_epochs=-1, max_time={"seconds": 1})
@@ -252,6 +210,27 @@ def test_a_stream_knows_its_epochs() -> None:
 def test_a_phase_that_needs_the_length_says_so(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"LearningRateWarmup\((decay|cooldown|decay_duration)=.*give total=\.\.\."):
         fit_stream(LearningRateWarmup(3, **settings), max_epochs=2)
+
+
+@dataclass(frozen=True)
+class Ramp(Decay):
+    """A user's own shape, which says nothing of ``ends``: divided by an endless length, it would stay at its start."""
+
+    def factor_at(self, tau: float, length: float) -> float:
+        return 1 - tau / length
+
+
+@pytest.mark.parametrize("settings", [{"max_epochs": 2}, {"max_epochs": -1, "max_time": {"seconds": 1}}])
+def test_a_shape_of_ones_own_on_a_stream_is_refused_rather_than_never_decaying(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"decay=Ramp\(\)\) needs the length of the run.*give total=\.\.\."):
+        fit_stream(LearningRateWarmup(3, Ramp()), **settings)
+
+
+def test_a_shape_of_ones_own_decays_where_the_length_is_known() -> None:
+    callback = LearningRateWarmup(2, Ramp(), total=12)
+    used = fit_stream(callback, max_epochs=2)
+    check(callback, used, steps_per_epoch=10)
+    assert used[2:] == pytest.approx([0.1 * (10 - tau) / 10 for tau in range(11)] + [0.0] * 7)
 
 
 def test_a_share_of_an_unknown_length_says_so() -> None:

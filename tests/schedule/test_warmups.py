@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +19,7 @@ from lightning_warmup import (
     Warmup,
 )
 from refusals import refused
+from shapes import RISING, WARMUPS, shape_id
 
 
 def warmed_up(warmup, initial, target, steps, **parameters):
@@ -26,50 +27,17 @@ def warmed_up(warmup, initial, target, steps, **parameters):
     return callback.values(target, total_steps=steps, steps_per_epoch=1)
 
 
-def cube(u):
-    return u**3
-
-
-HALF_COSINE = 0.5 * (1 - math.cos(math.pi / 4))  # 0.146…
-
 # From 1 to 17 over N = 4, so that the weights 0, ¼, ½, ¾, 1 are 1, 5, 9, 13, 17.
-TABLE = [
-    # shape, value at 0, 1, 2, 3, N = 4, 5
-    (LinearWarmup(4), [1, 5, 9, 13, 17, 17]),
-    (4, [1, 5, 9, 13, 17, 17]),
-    ("4 steps", [1, 5, 9, 13, 17, 17]),
-    (ConstantWarmup(4), [1, 1, 1, 1, 17, 17]),
-    (ExponentialWarmup(4), [1, 17**0.25, 17**0.5, 17**0.75, 17, 17]),
-    (CosineWarmup(4), [1, 1 + 16 * HALF_COSINE, 9, 17 - 16 * HALF_COSINE, 17, 17]),
-    (PolynomialWarmup(4), [1, 5, 9, 13, 17, 17]),
-    (PolynomialWarmup(4, power=2), [1, 2, 5, 10, 17, 17]),
-    (PolynomialWarmup(4, power=0.5), [1, 9, 1 + 16 * 0.5**0.5, 1 + 16 * 0.75**0.5, 17, 17]),
-    (FunctionWarmup(4, math.sqrt), [1, 9, 1 + 16 * 0.5**0.5, 1 + 16 * 0.75**0.5, 17, 17]),
-    (FunctionWarmup(4, cube), [1, 1.25, 3, 7.75, 17, 17]),
-    # the shortest warmups
-    (LinearWarmup(1), [1, 17, 17]),
-    (ConstantWarmup(1), [1, 17, 17]),
-    (ExponentialWarmup(1), [1, 17, 17]),
-    (CosineWarmup(1), [1, 17, 17]),
-    (PolynomialWarmup(1, power=3), [1, 17, 17]),
-    (LinearWarmup(2), [1, 9, 17]),
-    (ExponentialWarmup(2), [1, 17**0.5, 17]),
-    # none
-    (LinearWarmup(0), [17, 17]),
-    (ConstantWarmup(0), [17, 17]),
-    (ExponentialWarmup(0), [17, 17]),
-    (0, [17, 17]),
-]
-ROWS = [(shape, t, expected) for shape, values in TABLE for t, expected in enumerate(values)]
+LINES = [(shape, t, expected) for row in WARMUPS for shape, values in row.values for t, expected in enumerate(values)]
 
 
-@pytest.mark.parametrize(("shape", "step", "expected"), ROWS, ids=str)
+@pytest.mark.parametrize(("shape", "step", "expected"), LINES, ids=str)
 def test_value_at_step(shape, step, expected):
     assert warmed_up(shape, 1.0, 17.0, steps=6)[step] == pytest.approx(expected, rel=1e-15)
 
 
 @pytest.mark.parametrize(
-    ("shape", "epoch", "expected"), [row for row in ROWS if row[0] != "4 steps"], ids=lambda value: str(value)
+    ("shape", "epoch", "expected"), [line for line in LINES if line[0] != "4 steps"], ids=lambda value: str(value)
 )
 def test_value_in_epoch(shape, epoch, expected):
     callback = LearningRateWarmup(shape, warmup_initial_lr=1.0, interval="epoch")
@@ -138,19 +106,9 @@ def test_shapes_are_values():
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-SHAPES = [
-    LinearWarmup,
-    ConstantWarmup,
-    ExponentialWarmup,
-    CosineWarmup,
-    lambda n: PolynomialWarmup(n, power=0.3),
-    lambda n: PolynomialWarmup(n, power=2.5),
-    lambda n: FunctionWarmup(n, lambda u: math.sin(u * math.pi / 2)),
-]
-NAMES = ["linear", "constant", "exponential", "cosine", "root", "power", "function"]
-every_shape = pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
+every_shape = pytest.mark.parametrize("shape", RISING, ids=shape_id)
 smooth_shape = pytest.mark.parametrize(
-    "shape", [s for s in SHAPES if s is not ConstantWarmup], ids=[n for n in NAMES if n != "constant"]
+    "shape", [shape for row in WARMUPS if not row.jumps for shape in row.rising], ids=shape_id
 )
 rates = st.floats(1e-8, 1e3)
 
@@ -159,7 +117,7 @@ rates = st.floats(1e-8, 1e3)
 @settings(deadline=None, max_examples=40)
 @given(n=st.integers(1, 50), initial=rates, target=rates, more=st.integers(0, 5))
 def test_endpoints_are_exact_and_nothing_lies_outside(shape, n, initial, target, more):
-    lrs = warmed_up(shape(n), initial, target, steps=n + 1 + more)
+    lrs = warmed_up(replace(shape, duration=n), initial, target, steps=n + 1 + more)
     assert lrs[0] == initial
     assert lrs[n:] == [target] * (1 + more)
     low, high = min(initial, target), max(initial, target)
@@ -170,7 +128,7 @@ def test_endpoints_are_exact_and_nothing_lies_outside(shape, n, initial, target,
 @settings(deadline=None, max_examples=40)
 @given(n=st.integers(1, 50), initial=rates, target=rates)
 def test_monotone(shape, n, initial, target):
-    lrs = warmed_up(shape(n), initial, target, steps=n + 2)
+    lrs = warmed_up(replace(shape, duration=n), initial, target, steps=n + 2)
     way = 1 if target >= initial else -1
     assert all(way * (b - a) >= -1e-12 * max(a, b) for a, b in itertools.pairwise(lrs))
 
@@ -181,8 +139,8 @@ def test_monotone(shape, n, initial, target):
 def test_a_share_of_the_target_is_the_number_that_it_comes_to(shape, n, target, percent):
     share = f"{percent:f}%"
     number = target * float(share[:-1]) / 100
-    lrs = warmed_up(shape(n), share, target, steps=n + 1)
-    assert lrs == pytest.approx(warmed_up(shape(n), number, target, steps=n + 1), rel=1e-13)
+    lrs = warmed_up(replace(shape, duration=n), share, target, steps=n + 1)
+    assert lrs == pytest.approx(warmed_up(replace(shape, duration=n), number, target, steps=n + 1), rel=1e-13)
     assert lrs[0] == number
 
 
@@ -190,7 +148,7 @@ def test_a_share_of_the_target_is_the_number_that_it_comes_to(shape, n, target, 
 @settings(deadline=None, max_examples=40)
 @given(n=st.integers(0, 50), target=rates)
 def test_default_start(shape, n, target):
-    lrs = LearningRateWarmup(shape(n)).values(target, total_steps=n + 1, steps_per_epoch=1)
+    lrs = LearningRateWarmup(replace(shape, duration=n)).values(target, total_steps=n + 1, steps_per_epoch=1)
     assert lrs[0] == target / (n + 1)
     assert lrs[n] == target
     assert min(lrs) >= target / (n + 1) * (1 - 1e-12)
@@ -198,7 +156,7 @@ def test_default_start(shape, n, target):
 
 @smooth_shape
 def test_no_jump_at_either_end(shape):
-    lrs = warmed_up(shape(2000), 0.5, 1.0, steps=2003)
+    lrs = warmed_up(replace(shape, duration=2000), 0.5, 1.0, steps=2003)
     assert lrs[1] - lrs[0] == pytest.approx(0, abs=0.06)  # u**0.3 rises steeply
     assert lrs[2000] - lrs[1999] == pytest.approx(0, abs=1e-3)
 

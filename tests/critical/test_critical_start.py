@@ -1,4 +1,4 @@
-"""A warmup that starts at the critical learning rate, in real runs."""
+"""A warmup that starts at the critical learning rate: where that is, and what real runs make of it."""
 
 import math
 import random
@@ -8,24 +8,111 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonargparse import ArgumentParser
+from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import (
     CosineWarmup,
     CriticalLearningRate,
     CriticalLearningRateMonitor,
+    CriticalLearningRateResult,
     GradientInitializedAdam,
     HyperparameterWarmup,
     LearningRateWarmup,
     LinearScaling,
     RAdamWarmup,
 )
+from lightning_warmup.schedule.measured import MeasuredLearningRate
+from overflows import Overflows, scaled
+from processes import Tell, told
 from runs import Line, RecordingSGD, fit, loader, trainer
 from summary import resume_point
-from test_amp import Overflows, scaled
-from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+# --- where to start --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "result", "adam_like", "share", "length"),
+    [
+        (CriticalLearningRate(), CriticalLearningRateResult(0.5, 9, "found"), False, 0.25, 75),
+        (CriticalLearningRate(), CriticalLearningRateResult(1.0, 9, "above_stop"), False, 0.5, 50),
+        (CriticalLearningRate(safety=1.0), CriticalLearningRateResult(1.0, 9, "above_stop"), False, 1.0, 0),
+        # Adam keeps half of its warmup, or what it is told.
+        (CriticalLearningRate(safety=1.0), CriticalLearningRateResult(1.0, 9, "above_stop"), True, 0.5, 50),
+        (CriticalLearningRate(adam_minimum=0.9), CriticalLearningRateResult(0.5, 9, "found"), True, 0.1, 90),
+        (CriticalLearningRate(adam_minimum=1), CriticalLearningRateResult(0.5, 9, "found"), True, 1 / 101, 100),
+        (CriticalLearningRate(), CriticalLearningRateResult(0.1, 9, "found"), True, 0.05, 95),
+        # Failures start where a warmup starts by default, or where they are told.
+        (CriticalLearningRate(), CriticalLearningRateResult(0.0, 24, "ascent"), False, 1 / 101, 100),
+        (CriticalLearningRate(), CriticalLearningRateResult(0.3, 24, "exhausted"), False, 1 / 101, 100),
+        (CriticalLearningRate(), None, False, 1 / 101, 100),
+        (CriticalLearningRate(fallback=0.02), None, False, 0.02, 98),
+    ],
+)
+def test_where_a_warmup_of_100_starts(
+    settings: CriticalLearningRate,
+    result: CriticalLearningRateResult | None,
+    adam_like: bool,
+    share: float,
+    length: int,
+) -> None:
+    found = settings.initial_share(result, warmup_length=100, adam_like=adam_like)
+    assert found == pytest.approx(share, abs=1e-15)
+    assert settings.shortened(100, found) == length
+
+
+@given(length=st.integers(1, 10_000), share=st.floats(1e-6, 1.0))
+def test_a_shortened_warmup_ends_with_the_first_step_at_the_target(length: int, share: float) -> None:
+    end = CriticalLearningRate.shortened(length, share)
+    assert share + end / length == pytest.approx(1) or share + end / length > 1
+    assert end == 0 or share + (end - 1) / length < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"safety": 0}, r"CriticalLearningRate\(safety=0\): expected a number in \(0, 1\]"),
+        ({"safety": 1.5}, "safety=1.5"),
+        ({"safety": True}, "safety=True"),
+        ({"fallback": 0.0}, "fallback=0.0"),
+        ({"adam_minimum": -0.1}, r"adam_minimum=-0.1\): expected a number in \[0, 1\]"),
+        ({"tolerance": 2}, "tolerance=2"),
+        ({"max_forwards": 0}, "max_forwards=0"),
+    ],
+)
+def test_settings_are_checked(arguments: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CriticalLearningRate(**arguments)  # type: ignore[arg-type]
+
+
+class Configured(Callback):
+    def __init__(
+        self, initial: MeasuredLearningRate | float | str | dict[str, float | str | None] | None = None
+    ) -> None:
+        self.initial = initial
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["--w.initial=CriticalLearningRate", "--w.initial.safety=0.3"],
+        ["--w.initial", "{class_path: lightning_warmup.critical_lr.CriticalLearningRate, init_args: {safety: 0.3}}"],
+    ],
+)
+def test_from_the_command_line(written: list[str]) -> None:
+    parser = ArgumentParser()
+    parser.add_class_arguments(Configured, "w")
+    callback = parser.instantiate(parser.parse_args(written)).w
+    assert callback.initial == CriticalLearningRate(safety=0.3)
+
+
+# --- in real runs ----------------------------------------------------------------------------------------------------
 
 # The loss of Line is a quadratic with the Hessian H = 2 x xᵀ, x = (1, 1, 1); its gradient is along x, so η_c is
 # 2 gᵀD / DᵀHD = 2 / (2 · 3) = 1/3 for SGD.
@@ -188,8 +275,6 @@ def test_values_cannot_tell() -> None:
 
 
 def test_two_ranks_agree(tmp_path: Path) -> None:
-    from test_processes import Tell, told
-
     class Uneven(Line):
         def __init__(self) -> None:
             super().__init__(lambda m: torch.optim.SGD(m.parameters(), lr=1.0))

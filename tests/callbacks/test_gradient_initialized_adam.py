@@ -1,3 +1,5 @@
+"""GI-Adam: Adam whose second moment begins with the first gradient."""
+
 import math
 from collections.abc import Callable
 from itertools import pairwise

@@ -18,8 +18,7 @@ from lightning.pytorch.tuner import Tuner
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import LearningRateWarmup
-from runs import Line, RecordingSGD, fit, loader, trainer
-from test_steps import Stream
+from runs import Line, RecordingSGD, Stream, fit, loader, trainer
 
 
 class Memory(Logger):

@@ -4,6 +4,7 @@ import copy
 import pickle
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,17 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.optim import lr_scheduler as torch_schedulers
 
+from checkpoints import Killed, KillIn, SaveEveryBatch
 from lightning_warmup import (
-    ConstantWarmup,
-    CosineWarmup,
-    ExponentialWarmup,
     LearningRateWarmup,
     LinearWarmup,
-    PolynomialWarmup,
     Warmup,
 )
+from overflows import Overflows, scaled
 from runs import Line, RecordingSGD, fit, loader, trainer
+from schedulers import SCHEDULERS, Build
+from shapes import WARMUPS
 from summary import count, resume_point
-from test_amp import Overflows, scaled
-from test_resume import Killed, KillIn, SaveEveryBatch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
@@ -36,33 +35,6 @@ pytestmark = [
     # torch, where a scaler skips the first step.
     pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step..` before `optimizer.step..`"),
 ]
-
-Build = Callable[[torch.optim.Optimizer], Any]
-
-
-def sequential(o: torch.optim.Optimizer) -> Any:
-    first, then = torch_schedulers.LinearLR(o, 0.5, total_iters=3), torch_schedulers.ExponentialLR(o, 0.9)
-    return torch_schedulers.SequentialLR(o, [first, then], milestones=[3])
-
-
-SCHEDULERS: dict[str, Build] = {
-    "LambdaLR": lambda o: torch_schedulers.LambdaLR(o, lambda t: 0.95**t),
-    "MultiplicativeLR": lambda o: torch_schedulers.MultiplicativeLR(o, lambda t: 0.95),
-    "StepLR": lambda o: torch_schedulers.StepLR(o, 4, 0.5),
-    "MultiStepLR": lambda o: torch_schedulers.MultiStepLR(o, [3, 7], 0.5),
-    "ConstantLR": lambda o: torch_schedulers.ConstantLR(o, 0.3, 5),
-    "LinearLR": lambda o: torch_schedulers.LinearLR(o, 0.3, total_iters=5),
-    "ExponentialLR": lambda o: torch_schedulers.ExponentialLR(o, 0.9),
-    "PolynomialLR": lambda o: torch_schedulers.PolynomialLR(o, 12, 2.0),
-    "CosineAnnealingLR": lambda o: torch_schedulers.CosineAnnealingLR(o, 10, 0.01),
-    "CosineAnnealingWarmRestarts": lambda o: torch_schedulers.CosineAnnealingWarmRestarts(o, 3, 2),
-    "CyclicLR": lambda o: torch_schedulers.CyclicLR(o, 0.01, 0.2, 3),
-    "OneCycleLR": lambda o: torch_schedulers.OneCycleLR(o, 0.2, 40),
-    "SequentialLR": sequential,
-    "ChainedScheduler": lambda o: torch_schedulers.ChainedScheduler(
-        [torch_schedulers.ExponentialLR(o, 0.95), torch_schedulers.StepLR(o, 4, 0.5)], optimizer=o
-    ),
-}
 
 
 def configured(build: Build, **settings: Any) -> Callable[[Line], Any]:
@@ -108,18 +80,11 @@ def test_every_torch_scheduler_is_here() -> None:
     assert there - set(SCHEDULERS) == {"LRScheduler", "ReduceLROnPlateau"}
 
 
-SHAPES: list[Warmup] = [
-    LinearWarmup(5),
-    ConstantWarmup(5),
-    ExponentialWarmup(5),
-    CosineWarmup(5),
-    PolynomialWarmup(5, 2),
-    LinearWarmup("25%"),
-    LinearWarmup("1 epoch"),
-]
-
-
-@pytest.mark.parametrize("warmup", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    "warmup",
+    [*(replace(row.trained, duration=5) for row in WARMUPS), LinearWarmup("25%"), LinearWarmup("1 epoch")],
+    ids=str,
+)
 @pytest.mark.parametrize("initial", [None, 0.02, "4%"])
 def test_every_warmup(warmup: Warmup, initial: Any) -> None:
     configure = configured(SCHEDULERS["StepLR"], interval="step")

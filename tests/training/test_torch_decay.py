@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import HyperparameterWarmup, LearningRateWarmup, TorchDecay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import resolve
 from runs import Line, RecordingSGD, fit
-from test_module_scheduler import SCHEDULERS
-from test_resume import SaveEveryBatch
+from schedulers import SCHEDULERS, sequence
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
@@ -183,18 +183,12 @@ def test_a_scheduler_too_short_for_a_long_run() -> None:
         LearningRateWarmup(2, decay).values(0.1, total_steps=1_000_000, steps_per_epoch=1000)
 
 
-def sequence(optimizer: torch.optim.Optimizer) -> torch_schedulers.LRScheduler:
-    """What YAML cannot say by itself: schedulers made of schedulers."""
-    parts = [torch_schedulers.ConstantLR(optimizer, 0.5, 2), torch_schedulers.ExponentialLR(optimizer, 0.9)]
-    return torch_schedulers.SequentialLR(optimizer, parts, milestones=[2])
-
-
 def test_a_function_of_ones_own_from_yaml() -> None:
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser()
     parser.add_class_arguments(LearningRateWarmup, "lr_warmup")
-    decay = {"class_path": "lightning_warmup.TorchDecay", "init_args": {"scheduler": "test_torch_decay.sequence"}}
+    decay = {"class_path": "lightning_warmup.TorchDecay", "init_args": {"scheduler": "schedulers.sequence"}}
     config = parser.parse_object({"lr_warmup": {"warmup": 3, "decay": decay}})
     callback = parser.instantiate(config).lr_warmup
     assert callback.values(0.1, total_steps=20, steps_per_epoch=20)[3:] == alone(sequence, 0.1, 17)

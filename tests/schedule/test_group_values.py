@@ -1,6 +1,7 @@
 """Starts and targets of param groups: one for all, or by group name; shares of the target; batch size scaling."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,20 +11,17 @@ from torch.optim.lr_scheduler import StepLR
 
 from lightning_warmup import (
     ConstantWarmup,
-    CosineDecay,
     CosineWarmup,
     ExponentialWarmup,
     LearningRateWarmup,
-    LinearDecay,
     LinearScaling,
-    OneMinusSqrtDecay,
-    PolynomialDecay,
     PolynomialWarmup,
     SquareRootScaling,
     StepDecay,
     TorchDecay,
 )
 from refusals import refused
+from shapes import FALLING_TO_FINAL
 
 GROUPS = {"backbone": 0.1, "head": 1.0}
 
@@ -116,12 +114,12 @@ def test_mappings_stay_as_they_were(name):
 @given(
     rates=st.lists(st.floats(1e-8, 1e3), min_size=1, max_size=4),
     final=st.floats(0, 2),
-    shape=st.sampled_from([LinearDecay, CosineDecay, OneMinusSqrtDecay, lambda final: PolynomialDecay(2.0, final)]),
+    shape=st.sampled_from(FALLING_TO_FINAL),
     cooldown=st.integers(1, 5),
 )
 def test_each_group_has_a_floor_of_its_own(rates, final, shape, cooldown):
     lr = {f"group {i}": rate for i, rate in enumerate(rates)}
-    callback = LearningRateWarmup(3, shape(final), cooldown=cooldown)
+    callback = LearningRateWarmup(3, replace(shape, final=final), cooldown=cooldown)
     values = callback.values(lr, total_steps=20, steps_per_epoch=5)
     for name, rate in lr.items():
         assert values[name][3] == rate

@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 
+from checkpoints import Killed, KillIn, SaveEveryBatch
 from lightning_warmup import LearningRateWarmup
 from runs import Line, RecordingSGD, fit, loader, trainer
 from summary import resume_point
@@ -22,34 +23,6 @@ pytestmark = [
 ]
 
 EPOCHS, BATCHES = 4, 15
-
-
-class SaveEveryBatch(pl.Callback):
-    """Saves a checkpoint after every batch, from its own place among the callbacks."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.seen = folder, 0
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self.seen += 1
-        trainer.save_checkpoint(self.folder / f"{self.seen}.ckpt")
-
-
-class Killed(Exception):
-    pass
-
-
-class KillIn(pl.Callback):
-    """Dies when a hook is called for the n-th time."""
-
-    def __init__(self, hook: str, time: int) -> None:
-        self.time, self.seen = time, 0
-        setattr(self, hook, self._count)
-
-    def _count(self, *_: Any, **__: Any) -> None:
-        self.seen += 1
-        if self.seen == self.time:
-            raise Killed
 
 
 def momentum(module: Line) -> RecordingSGD:

@@ -6,40 +6,14 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.plugins import MixedPrecision
-from torch.amp import GradScaler
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup
-from runs import Line, RecordingSGD, fit, loader, trainer
+from overflows import SKIPPED, Overflows, scaled
+from runs import RecordingSGD, fit, loader, trainer
 from summary import resume_point
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
-
-SKIPPED = (0, 3, 4, 11, 19)
-
-
-class Overflows(Line):
-    """Has infinite gradients in some batches."""
-
-    def on_before_backward(self, loss: torch.Tensor) -> None:
-        self.overflow = self.trainer.fit_loop.total_batch_idx in SKIPPED
-
-    def on_after_backward(self) -> None:
-        if self.overflow:
-            self.weight.grad = torch.full_like(self.weight, torch.inf)
-
-
-def scaled() -> MixedPrecision:
-    return MixedPrecision("16-mixed", "cpu", GradScaler("cpu", init_scale=2.0**10))
-
-
-class SaveEveryBatch(pl.Callback):
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.seen = folder, 0
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self.seen += 1
-        trainer.save_checkpoint(self.folder / f"{self.seen}.ckpt")
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])

@@ -1,16 +1,15 @@
 """Several processes: the same values on every rank."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.strategies import ModelParallelStrategy
-from torch.utils.data import DataLoader, TensorDataset
 
+import processes
 from lightning_warmup import LearningRateWarmup, LinearScaling
+from processes import Save, Tell, told
 from runs import Line, loader, trainer
 
 pytestmark = [
@@ -22,43 +21,8 @@ pytestmark = [
 ]
 
 
-class Tell(pl.Callback):
-    """Writes down, on each rank, what every step used and the weights at the end: state changes stay in the child."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.used: list[float] = []
-
-    def on_before_zero_grad(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
-        pass
-
-    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
-        self.used.append(float(optimizer.param_groups[0]["lr"]))
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        told = {"used": self.used, "weights": [_full(p).tolist() for p in pl_module.parameters()]}
-        (self.folder / f"rank{trainer.global_rank}.json").write_text(json.dumps(told))
-
-
-def _full(parameter: Any) -> torch.Tensor:
-    return (parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter).detach()
-
-
-def told(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    return tuple(json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1))  # type: ignore[return-value]
-
-
 def sgd(module: Line) -> torch.optim.Optimizer:
     return torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
-
-
-class Save(pl.Callback):
-    def __init__(self, folder: Path, *steps: int) -> None:
-        self.folder, self.steps = folder, steps
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step in self.steps:
-            trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
 
 
 def fork(*callbacks: pl.Callback, **kwargs: Any) -> pl.Trainer:
@@ -102,37 +66,6 @@ def test_a_rank_that_dies(tmp_path: Path) -> None:
     assert first == second == {"used": whole["used"][5:], "weights": whole["weights"]}
 
 
-class Sharded(pl.LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = torch.nn.Linear(4, 4)
-
-    def configure_model(self) -> None:
-        from torch.distributed.fsdp import fully_shard
-
-        torch.manual_seed(0)
-        torch.nn.init.ones_(self.layer.weight)
-        torch.nn.init.zeros_(self.layer.bias)
-        fully_shard(self.layer, mesh=self.device_mesh["data_parallel"])
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
-
-    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        return ((self.layer(batch[0]) - 1) ** 2).mean()
-
-
-def shard(folder: Path, steps: tuple[int, ...], ckpt_path: Path | None, distributed: bool) -> None:
-    strategy = ModelParallelStrategy(
-        data_parallel_size=2, tensor_parallel_size=1, save_distributed_checkpoint=distributed
-    )
-    data = DataLoader(TensorDataset(torch.ones(40, 4)), batch_size=2)
-    callbacks = [LearningRateWarmup(4, "cosine"), Tell(folder), Save(folder, *steps)]
-    trainer(*callbacks, strategy=strategy, devices=2, max_epochs=2).fit(Sharded(), data, ckpt_path=ckpt_path)
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()  # or torch may abort when the interpreter exits
-
-
 @pytest.mark.parametrize("distributed", [False, True])
 def test_fsdp2_and_its_resume(distributed: bool, tmp_path: Path) -> None:
     import subprocess
@@ -143,12 +76,12 @@ def test_fsdp2_and_its_resume(distributed: bool, tmp_path: Path) -> None:
         path = None if ckpt_path is None else str(tmp_path / ckpt_path)
         code = (
             "import sys, pathlib; sys.path.insert(0, sys.argv[1]);"
-            "from test_processes import shard;"
+            "from processes import shard;"
             f"shard(pathlib.Path(sys.argv[2]), {steps!r}, {path!r}, {distributed!r})"
         )
         script = tmp_path / "run.py"
         script.write_text(code)
-        command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)]
+        command = [sys.executable, str(script), str(Path(processes.__file__).parent), str(tmp_path)]
         result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert result.returncode == 0, result.stderr[-3000:]
         first, second = told(tmp_path)

@@ -8,11 +8,12 @@ import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, LinearScaling, PersistentCatapultWarmup
 from lightning_warmup.critical.catapult import _Catapult
 from lightning_warmup.critical.search import CriticalLearningRateResult
+from processes import Tell, told
 from runs import Line, RecordingSGD, fit, loader, trainer
-from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -100,8 +101,6 @@ def test_state_is_plain(tmp_path: Path) -> None:
 
 
 def test_two_ranks_agree(tmp_path: Path) -> None:
-    from test_processes import Tell, told
-
     class Uneven(Valley):
         def __init__(self) -> None:
             super().__init__()

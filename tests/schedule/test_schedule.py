@@ -2,27 +2,27 @@
 
 import itertools
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightning_warmup import (
-    ConstantDecay,
     ConstantWarmup,
     CosineDecay,
     CosineWarmup,
     ExponentialDecay,
-    FunctionDecay,
     InverseSqrtDecay,
     LearningRateWarmup,
     LinearDecay,
     LinearWarmup,
     MultiStepDecay,
-    OneMinusSqrtDecay,
     StepDecay,
 )
+from lightning_warmup.schedule.decays import DecayName
 from refusals import refused
+from shapes import FALLING
 
 
 def lrs(steps, /, *args, steps_per_epoch=1, batch_size=None, lr=1.0, **parameters):
@@ -208,19 +208,8 @@ def test_auto_is_the_length_of_the_run():
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-DECAYS = [
-    None,
-    "constant",
-    "linear",
-    "cosine",
-    "one_minus_sqrt",
-    LinearDecay(0.1),
-    CosineDecay(0.3),
-    OneMinusSqrtDecay(0.05),
-    FunctionDecay(lambda u: 1 - 0.9 * u**2),
-    ExponentialDecay(0.9),
-    InverseSqrtDecay(5),
-]
+# A milestone inside the warmup or hold would be an error.
+DECAYS = [None, *get_args(DecayName), *(shape for shape in FALLING if not isinstance(shape, MultiStepDecay))]
 plans = st.fixed_dictionaries(
     {
         "warmup": st.integers(0, 15),
@@ -238,7 +227,7 @@ def planned(plan, decay, **parameters):
     return LearningRateWarmup(plan["warmup"], decay, total=total, **phases, **parameters), total
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=300)
 @given(plan=plans, decay=st.sampled_from(DECAYS), lr=st.floats(1e-8, 1e3))
 def test_every_phase_keeps_its_promise(plan, decay, lr):
     callback, total = planned(plan, decay)
@@ -255,7 +244,7 @@ def test_every_phase_keeps_its_promise(plan, decay, lr):
         assert set(values[end:]) == {values[end]}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=200)
 @given(plan=plans, decay=st.sampled_from(DECAYS), steps_per_epoch=st.integers(1, 5), short=st.integers(0, 4))
 def test_epochs_are_the_same_curve_repeated(plan, decay, steps_per_epoch, short):
     by_step, total = planned(plan, decay)
@@ -266,7 +255,7 @@ def test_epochs_are_the_same_curve_repeated(plan, decay, steps_per_epoch, short)
     assert values == each(steps_per_epoch, curve)[:steps]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=120)
 @given(plan=plans, decay=st.sampled_from(DECAYS[1:]))
 def test_a_decay_duration_is_a_hold_said_otherwise(plan, decay):
     by_hold, total = planned(plan, decay)
@@ -305,20 +294,9 @@ def test_no_jump_at_any_join():
     assert max(abs(b - a) for a, b in itertools.pairwise(values)) < 1e-3
 
 
-def test_asking_changes_nothing():
-    callback = LearningRateWarmup(5, MultiStepDecay(["2 epochs", "4 epochs"]), warmup_initial_lr={"default": 0.0})
-    first = callback.values(0.1, total_steps=50, steps_per_epoch=10)
-    callback.values(0.7, total_steps=100, steps_per_epoch=20)
-    assert callback.values(0.1, total_steps=50, steps_per_epoch=10) == first
-
-
 def test_nothing_configured_changes_nothing():
     assert lrs(5, lr=0.3) == [0.3] * 5
     assert lrs(5, lr=0.3, interval="epoch", total=3) == [0.3] * 5
-
-
-def test_values_are_plain_floats():
-    assert all(type(value) is float for value in lrs(9, 2, "linear", hold=1, cooldown=2, warmup_initial_lr=0))
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -396,26 +374,3 @@ def test_no_such_choice(parameters, fix):
 def test_a_typo_is_an_error():
     with pytest.raises(TypeError, match="warmup_inital_lr"):
         LearningRateWarmup(5, warmup_inital_lr=0.1)
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, None, "10"], ids=repr)
-@pytest.mark.parametrize("name", ["total_steps", "steps_per_epoch", "batch_size"])
-def test_no_run_to_ask_about(name, value):
-    if name == "batch_size" and value is None:
-        return
-    run = {"total_steps": 10, "steps_per_epoch": 5, "batch_size": 2}
-    with refused(f"values({name}={value!r})", "expected an int ≥ 1"):
-        LearningRateWarmup(5).values(0.1, **{**run, name: value})
-
-
-@pytest.mark.parametrize(
-    "lr", [-0.1, math.nan, math.inf, True, "0.1", None, {"a": -0.1}, {"a": 0.1, "b": None}], ids=repr
-)
-def test_no_learning_rate_to_ask_about(lr):  # fmt: skip
-    with refused(f"values(lr={lr!r})", "finite numbers ≥ 0"):
-        LearningRateWarmup(5).values(lr, total_steps=10, steps_per_epoch=5)
-
-
-@pytest.mark.parametrize("lr", [0, 0.0, 1])
-def test_learning_rates_at_the_edge(lr):
-    assert LearningRateWarmup(1, ConstantDecay()).values(lr, total_steps=2, steps_per_epoch=2) == [lr / 2, lr]

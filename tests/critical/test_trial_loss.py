@@ -1,3 +1,5 @@
+"""What a search on the live batch finds, and that it leaves no trace."""
+
 import copy
 import math
 import random

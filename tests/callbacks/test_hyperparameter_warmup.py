@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import CosineDecay, CosineWarmup, HyperparameterWarmup, LearningRateWarmup
 from runs import Line, RecordingSGD, fit
 
@@ -114,8 +115,6 @@ def test_two_of_one_parameter() -> None:
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 def test_resume(tmp_path: Path) -> None:
-    from test_resume import SaveEveryBatch
-
     whole = fit([momentum(decay="linear"), SaveEveryBatch(tmp_path)], Line(sgd), max_epochs=1)
     for batch in range(1, 10):
         again = fit(momentum(decay="linear"), Line(sgd), max_epochs=1, ckpt_path=tmp_path / f"{batch}.ckpt")

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup
 from runs import Line, RecordingSGD, fit
 
@@ -34,15 +35,6 @@ class Unfreeze(BaseFinetuning):
     def finetune_function(self, pl_module: pl.LightningModule, epoch: int, optimizer: Any) -> None:
         if epoch == 1:
             self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=0.02)
-
-
-class SaveEveryBatch(pl.Callback):
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.seen = folder, 0
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self.seen += 1
-        trainer.save_checkpoint(self.folder / f"{self.seen}.ckpt")
 
 
 def lrs(module: Line, group: int) -> list[float]:

@@ -8,9 +8,10 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, ReduceOnPlateauDecay
+from processes import Tell, told
 from runs import Line, fit, loader, trainer
-from test_resume import SaveEveryBatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -126,8 +127,6 @@ def test_a_reduction_is_said(messages: list[str]) -> None:
 
 @pytest.mark.filterwarnings("ignore:It is recommended to use `self.log")
 def test_every_rank_sees_the_mean(tmp_path: Path) -> None:
-    from test_processes import Tell, told
-
     class Uneven(Line):
         def validation_step(self, batch: Any, batch_idx: int) -> None:
             # Gets better on rank 0, and faster worse on rank 1.
@@ -142,29 +141,3 @@ def test_every_rank_sees_the_mean(tmp_path: Path) -> None:
     first, second = told(tmp_path)
     assert first == second
     assert first["used"][-1] < 0.1
-
-
-def test_values_cannot_tell() -> None:
-    with pytest.raises(ValueError, match=r"ReduceOnPlateauDecay\(monitor='val_loss'.*depends on the run itself"):
-        LearningRateWarmup(2, ReduceOnPlateauDecay("val_loss")).values(0.1, total_steps=9, steps_per_epoch=9)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"monitor": ""},
-        {"mode": "up"},
-        {"factor": 1.0},
-        {"factor": float("nan")},
-        {"patience": -1},
-        {"patience": 1.5},
-        {"threshold": -1},
-        {"threshold_mode": "x"},
-        {"cooldown": True},
-        {"final": float("inf")},
-    ],
-)
-def test_bad_arguments(arguments: dict[str, Any]) -> None:
-    ((name, value),) = arguments.items()
-    with pytest.raises(ValueError, match=rf"ReduceOnPlateauDecay\({name}={value!r}\): expected"):
-        ReduceOnPlateauDecay(**{"monitor": "val_loss", **arguments})

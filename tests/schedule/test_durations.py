@@ -1,6 +1,7 @@
 """Every form of duration, through the length of a constant warmup from 0 to 1: as many zeros as it is long."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,19 +9,14 @@ from hypothesis import strategies as st
 
 from lightning_warmup import (
     ConstantWarmup,
-    CosineRestartsDecay,
     CosineWarmup,
-    ExponentialDecay,
-    ExponentialWarmup,
-    FunctionWarmup,
-    InverseSqrtDecay,
     LearningRateWarmup,
     LinearWarmup,
     MultiStepDecay,
-    PolynomialWarmup,
     StepDecay,
 )
 from refusals import refused
+from shapes import WARMUPS, with_fields
 
 
 def length(duration, *, steps=1000, steps_per_epoch=100, batch_size=None, **parameters):
@@ -185,17 +181,12 @@ PARAMETERS = {
     "decay_duration": lambda value: LearningRateWarmup(decay="cosine", decay_duration=value),
     "cooldown": lambda value: LearningRateWarmup(decay="cosine", cooldown=value),
     "total": lambda value: LearningRateWarmup(total=value),
-    "LinearWarmup(duration": LinearWarmup,
-    "ConstantWarmup(duration": ConstantWarmup,
-    "ExponentialWarmup(duration": ExponentialWarmup,
-    "CosineWarmup(duration": CosineWarmup,
-    "PolynomialWarmup(duration": PolynomialWarmup,
-    "FunctionWarmup(duration": lambda value: FunctionWarmup(value, math.sqrt),
-    "ExponentialDecay(every": lambda value: ExponentialDecay(0.9, every=value),
-    "StepDecay(every": StepDecay,
-    "CosineRestartsDecay(period": CosineRestartsDecay,
-    "InverseSqrtDecay(timescale": InverseSqrtDecay,
     "MultiStepDecay(milestones": lambda value: MultiStepDecay([value]),
+}
+INSIDE_SHAPES = [(row.trained, "duration") for row in WARMUPS] + with_fields("every", "period", "timescale")
+PARAMETERS |= {
+    f"{type(shape).__name__}({field}": lambda value, shape=shape, field=field: replace(shape, **{field: value})
+    for shape, field in INSIDE_SHAPES
 }
 
 every_parameter = pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""Warmups from β2: their numbers, and what real optimizers use of them."""
+"""Warmups from β2: what real optimizers use of them."""
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,21 @@ import pytest
 import torch
 from torch.optim import Adam, AdamW, NAdam, Optimizer
 
+from checkpoints import SaveEveryBatch
 from lightning_warmup import (
     CosineDecay,
-    HyperparameterWarmup,
     LearningRateWarmup,
     RAdamWarmup,
-    SqrtBeta2Warmup,
-    UntunedExponentialWarmup,
     UntunedLinearWarmup,
 )
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from refusals import refused
 from runs import Line, fit
-from test_resume import SaveEveryBatch
+from shapes import BETA2_WARMUPS
 
-WARMUPS = [UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup()]
-every_warmup = pytest.mark.parametrize("warmup", WARMUPS, ids=lambda shape: type(shape).__name__)
+every_warmup = pytest.mark.parametrize(
+    "warmup", [row.shape() for row in BETA2_WARMUPS], ids=lambda shape: type(shape).__name__
+)
 
 # The runs here are short, and β2 is what it is: that the callback says so is tested below.
 ignore_length = pytest.mark.filterwarnings("ignore:.*the warmup takes about")
@@ -65,53 +63,6 @@ def two_groups(module: Line) -> Adam:
     )
 
 
-# --- the numbers -----------------------------------------------------------------------------------------------------
-
-
-def radam(t: int, beta2: float) -> float:
-    """Liu et al. 2019, written as in the paper; 0 where the paper has none."""
-    rho_inf = 2 / (1 - beta2) - 1
-    rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
-    if rho <= 4:
-        return 0.0
-    return math.sqrt(((rho - 4) * (rho - 2) * rho_inf) / ((rho_inf - 4) * (rho_inf - 2) * rho))
-
-
-@pytest.mark.parametrize(
-    ("warmup", "expected"),
-    [
-        (SqrtBeta2Warmup(), [0.032, 0.100, 0.309, 0.795]),
-        (UntunedExponentialWarmup(), [0.001, 0.010, 0.095, 0.632]),
-        (UntunedLinearWarmup(), [0.001, 0.005, 0.050, 0.500]),
-        (RAdamWarmup(), [0.017, 0.049, 0.215, 0.645]),  # at t = 1 the first positive one, that of t = 6
-    ],
-)
-def test_published_values(warmup: Beta2Warmup, expected: list[float]) -> None:
-    weights = LearningRateWarmup(warmup).values(1.0, total_steps=1000, steps_per_epoch=1000, betas=(0.9, 0.999))
-    assert [round(weights[t - 1], 3) for t in (1, 10, 100, 1000)] == expected
-
-
-@pytest.mark.parametrize("beta2", [0.61, 0.7, 0.8, 0.95, 0.99, 0.999, 0.9999])
-def test_radam_by_its_formula(beta2: float) -> None:
-    weights = LearningRateWarmup(RAdamWarmup()).values(1.0, total_steps=3000, steps_per_epoch=1, betas=(0.9, beta2))
-    formula = [radam(t, beta2) for t in range(1, 3001)]
-    start = next(i for i, weight in enumerate(formula) if weight > 0)
-    assert weights[start:] == pytest.approx(formula[start:], rel=1e-9)
-    assert weights[:start] == [weights[start]] * start
-
-
-@every_warmup
-@pytest.mark.parametrize("beta2", [0.0, 0.5, 0.61, 0.9, 0.95, 0.98, 0.999, 0.99999])
-def test_rises_from_above_0_to_1(warmup: Beta2Warmup, beta2: float) -> None:
-    if isinstance(warmup, RAdamWarmup) and beta2 <= 0.6:
-        return  # there is none
-    weights = [warmup.weight_at(t, beta2) for t in [*range(1, 2000), 10**5, 10**7]]
-    assert weights[0] > 0
-    assert all(a <= b * (1 + 1e-12) for a, b in pairwise(weights))
-    assert weights[-1] == pytest.approx(1.0, abs=1e-3)
-    assert max(weights) <= 1 + 1e-12
-
-
 @pytest.mark.parametrize("name", ["UntunedLinearWarmup", "UntunedExponentialWarmup"])
 @pytest.mark.parametrize("beta2", [0.0, 0.5, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999])
 @pytest.mark.parametrize("optimizer", [Adam, AdamW, NAdam])
@@ -134,9 +85,6 @@ def test_equal_to_pytorch_warmup(name: str, beta2: float, optimizer: Any) -> Non
     callback = LearningRateWarmup(getattr(lightning_warmup, name)(), total=10**6)
     fit(callback, module, max_epochs=4)
     assert module.lrs() == used
-
-
-# --- in a Trainer ----------------------------------------------------------------------------------------------------
 
 
 @ignore_length
@@ -218,19 +166,6 @@ def test_the_message_tells_each_groups_beta2(messages: list[str]) -> None:
 
 
 @every_warmup
-def test_values_need_betas(warmup: Beta2Warmup) -> None:
-    with refused(f"warmup={warmup!r}) needs the optimizer's β2", "values() takes betas=..."):
-        LearningRateWarmup(warmup).values(0.1, total_steps=10, steps_per_epoch=10)
-
-
-def test_values_need_betas_of_every_group() -> None:
-    with refused("values(betas={'a': (0.9, 0.99)}) says nothing of group 'b'"):
-        LearningRateWarmup(SqrtBeta2Warmup()).values(
-            {"a": 0.1, "b": 0.2}, total_steps=10, steps_per_epoch=10, betas={"a": (0.9, 0.99)}
-        )
-
-
-@every_warmup
 def test_an_optimizer_without_betas(warmup: Beta2Warmup) -> None:
     with refused(f"warmup={warmup!r}) needs the optimizer's β2, and it has no betas", "use an Adam-like"):
         fit(LearningRateWarmup(warmup), Line(), max_epochs=1)
@@ -251,32 +186,3 @@ def test_radam_just_above() -> None:
     assert len(module.lrs()) == 60
     assert all(0 < lr <= 0.1 * (1 + 1e-12) for lr in module.lrs())
     assert module.lrs()[-1] == pytest.approx(0.1)
-
-
-def test_beta2_of_1() -> None:
-    with refused("SqrtBeta2Warmup needs 0 ≤ β2 < 1", "betas[1]=1.0"):
-        LearningRateWarmup(SqrtBeta2Warmup()).values(0.1, total_steps=10, steps_per_epoch=10, betas=(0.9, 1.0))
-
-
-@every_warmup
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"interval": "epoch"}, "interval='epoch'"),
-        ({"warmup_initial_lr": 0.01}, "warmup_initial_lr=0.01"),
-        ({"warmup_initial_lr": {"default": 0.0}}, "warmup_initial_lr={'default': 0.0}"),
-        ({"warmup_interval": "epoch"}, "warmup_interval='epoch'"),
-        ({"warmup_interval": "step"}, "warmup_interval='step'"),
-    ],
-)
-def test_it_counts_steps_and_starts_where_it_sees_fit(
-    warmup: Beta2Warmup, settings: dict[str, Any], named: str
-) -> None:
-    with refused(f"{named}) with warmup={warmup!r}"):
-        LearningRateWarmup(warmup, **settings)
-
-
-@every_warmup
-def test_it_warms_up_learning_rates_only(warmup: Beta2Warmup) -> None:
-    with refused(f"HyperparameterWarmup(warmup={warmup!r})"):
-        HyperparameterWarmup("momentum", warmup=warmup)
