@@ -54,6 +54,8 @@ class LearningRateWarmup(ScheduleCallback):
         resume: On resuming, set out from the learning rates in the ``"checkpoint"``, or from those of the ``"config"``.
         override_module_scheduler: Whether a scheduler that the module returns itself runs without effect. Without it,
             a warmup with ``decay=None`` is a factor on what that scheduler gives, and a decay beside it is an error.
+        late_group_warmup: Duration (as ``warmup``) over which a param group that comes in mid-run, as in fine-tuning,
+            is warmed up from its own first step: step k of its N has (k + 1) / (N + 1) of what it would have without.
 
     Raises:
         ValueError: If a parameter is out of range or contradicts another; at fit start, if the phases are longer than
@@ -85,6 +87,7 @@ class LearningRateWarmup(ScheduleCallback):
         optimizer: int | None = None,
         resume: Literal["checkpoint", "config"] = "checkpoint",
         override_module_scheduler: bool = False,
+        late_group_warmup: Duration = 0,
     ) -> None:
         if warmup_initial_lr == "critical":
             warmup_initial_lr = CriticalLearningRate()
@@ -103,6 +106,7 @@ class LearningRateWarmup(ScheduleCallback):
             optimizer=optimizer,
             resume=resume,
             override_module_scheduler=override_module_scheduler,
+            late_group_warmup=late_group_warmup,
         )
         super().__init__(config)
 

@@ -59,7 +59,8 @@ def _step_gradients(trainer: pl.Trainer, pl_module: pl.LightningModule, optimize
 @contextmanager
 def _unobserved(optimizer: Optimizer) -> Iterator[None]:
     """Nobody who follows the optimizer's steps (weight averaging, step counting) is told of those taken inside."""
-    hooks = optimizer._optimizer_step_post_hooks
+    # A wrapper that leaves out super().__init__() has none.
+    hooks: dict[int, object] = getattr(optimizer, "_optimizer_step_post_hooks", {})
     before = dict(hooks)
     hooks.clear()
     try:

@@ -40,6 +40,7 @@ class ScheduleConfig:
     optimizer: int | None
     resume: Literal["checkpoint", "config"]
     override_module_scheduler: bool
+    late_group_warmup: Duration = 0
 
     owner: str = field(init=False, repr=False, compare=False)
     """The callback's name, quoted in errors; so are what it calls ``initial`` and ``target``."""
@@ -82,6 +83,7 @@ class ScheduleConfig:
                     f"{owner}(total={self.total!r}) is no length of a whole run: write 10000, '10000 steps',"
                     " '20 epochs' or 'auto'."
                 )
+        parse_duration(owner, "late_group_warmup", self.late_group_warmup)
         self._check_choices()
         configured = self.warms_up or self.decay is not None or self.target is not None
         self._derive("idle", not configured and not self.override_module_scheduler)

@@ -18,6 +18,7 @@ _FORMS = (
     "an int (a number of intervals: steps, or epochs with interval='epoch'), a share of the run as a float in (0, 1)"
     " or '10%', or a string such as '500 steps', '5 epochs' or '50000 samples'"
 )
+_MAY_BE_LEFT_OUT = ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup")
 _PATTERN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*(%|steps?|epochs?|samples?)\s*", re.IGNORECASE)
 
 
@@ -160,7 +161,11 @@ class Run:
         whole = math.floor(exact + Fraction(1, 2))
         if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
             # Phases may be left out; the durations inside shapes may not.
-            none = "0 for none, " if name in ("warmup", "duration", "hold", "decay_duration", "cooldown") else ""
+            none = (
+                "0 for none, "
+                if name in ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup")
+                else ""
+            )
             fix = "write 0 for none, or at least one step" if none else "write at least one step"
             if interval == "epoch":
                 fix = f"write {none}at least one epoch, or use interval='step'"

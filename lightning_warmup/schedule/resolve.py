@@ -25,6 +25,19 @@ def warmup_length(config: ScheduleConfig, run: Run) -> int:
     return run.intervals(config.owner, "warmup", config.warmup, interval, since=0)
 
 
+def late_group_steps(config: ScheduleConfig, run: Run) -> int:
+    """Optimizer steps over which a param group that comes late is warmed up."""
+    length = run.intervals(config.owner, "late_group_warmup", config.late_group_warmup, config.interval)
+    if config.interval == "step" or not length:
+        return length
+    if run.steps_per_epoch is None:
+        raise ValueError(
+            f"{config.owner}(late_group_warmup={config.late_group_warmup!r}) needs the number of steps in an epoch:"
+            f" {run.no_steps_per_epoch}."
+        )
+    return length * run.steps_per_epoch
+
+
 def planned_run(config: ScheduleConfig, run: Run) -> Run:
     """The run with the length that the user gave, which wins over the Trainer's own.
 

@@ -104,10 +104,15 @@ class Schedule:
             return [weight * value for value in values]
         return [weights[beta2] * value for beta2, value in zip(self.beta2, values, strict=True)]
 
-    def extended(self, initial: Sequence[float], target: Sequence[float]) -> "Schedule":
-        """This schedule with more groups; they have the first one's β2."""
-        beta2 = [*self.beta2, *(self.beta2[0] for _ in initial)] if self.beta2 else ()
-        return replace(self, initial=[*self.initial, *initial], target=[*self.target, *target], beta2=beta2)
+    def of_groups(
+        self, initial: Sequence[float], target: Sequence[float], beta2: Sequence[float] | None = None
+    ) -> "Schedule":
+        """This schedule for other groups; without a β2 of their own they have the first one's."""
+        if not self.beta2:
+            beta2 = ()
+        elif beta2 is None:
+            beta2 = [self.beta2[0]] * len(initial)
+        return replace(self, initial=list(initial), target=list(target), beta2=list(beta2))
 
 
 def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str = "lr") -> str:

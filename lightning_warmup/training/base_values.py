@@ -1,9 +1,11 @@
 """Where each optimizer sets out from: by its param groups, and by the checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 
@@ -38,28 +40,28 @@ class BeforeTraining:
 
 @dataclass
 class BaseValues:
-    """What one optimizer sets out from.
+    """What one optimizer sets out from, by group.
 
     Args:
         names: Names of the groups, None where a group has none.
         beta2: β2 of each group, None where the optimizer has none.
         own: The groups' own values at the start of training, the base of everything else.
+        late: Step at which a group came, None where it was there from the start.
+        late_ends: Initial value and target of the groups that came late, None of the others.
         steps: Optimizer steps taken so far.
-        late: How many of the groups came after the start of training.
         target: Targets that the checkpoint was trained towards; None: those of the configuration.
         undamped: Where the module has a scheduler of its own that is not overridden: the groups' values as that alone
             would have them.
-        late_ends: Initial values and targets of the late groups.
     """
 
     names: list[str | None]
     beta2: list[float] | None
     own: list[float]
+    late: list[int | None]
+    late_ends: list[tuple[float, float] | None]
     steps: int = 0
-    late: int = 0
     target: list[float] | None = None
     undamped: list[float] | None = None
-    late_ends: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
 
 
 def base_values(
@@ -71,6 +73,7 @@ def base_values(
     *,
     schedulers: Sequence[Any],
     several: bool,
+    parameter_names: Mapping[int, str],
 ) -> BaseValues:
     """What one optimizer sets out from, in ``on_train_start``.
 
@@ -82,37 +85,68 @@ def base_values(
         key: Entry of its param groups that is scheduled.
         schedulers: The module's own schedulers.
         several: Whether the Trainer has more than one optimizer.
+        parameter_names: The module's names of the parameters, by their ids.
     """
     groups, resumed_step = optimizer.param_groups, before.resumed_step
     composes = bool(schedulers) and not config.override_module_scheduler
-    names, beta2 = names_of(optimizer), beta2_of(optimizer)
-    own: list[float] = param_groups.read(groups, key)
-    undamped = own if composes else None
-    if key == "lr" and (config.override_module_scheduler or resumed_step):
-        own = _unscheduled(groups, schedulers)
+    base = fresh_base(config, optimizer, key, schedulers, resumed=resumed_step > 0)
     if resumed_step and config.resume == "config":
-        own = list(before.fresh[index])
+        base.own = list(before.fresh[index])
     loaded: State | None = before.state.get("optimizers", {}).get(index)
     if loaded is None:
-        steps = resumed_step
+        base.steps = resumed_step
         if resumed_step and several:
-            steps = _steps_by_its_state(config.owner, index, optimizer)
-        return BaseValues(names, beta2, own, steps, undamped=undamped)
+            base.steps = _steps_by_its_state(config.owner, index, optimizer)
+        return base
 
-    late = loaded.get("late", 0)
-    known = len(groups) - late
+    loaded = _of_these_groups(
+        config.owner, loaded, before.state.get("groups", {}).get(index), group_names(optimizer, parameter_names)
+    )
+    late: list[int | None] = loaded.get("late", [])
+    if isinstance(late, int):  # as version 0.1.0 has it: the last so many, since nobody knows when
+        late = [None] * (len(loaded["own"]) - late) + [0] * late
+    late = late or [None] * len(loaded["own"])
     # Factors on a scheduler of the module's are no targets. Without one the groups would be at their targets but for
     # the warmup.
-    target = None if "undamped" in loaded else loaded["target"]
+    target: list[float] | None = None if "undamped" in loaded else loaded["target"]
+    base.steps, base.late = loaded["steps"], late
+    base.late_ends = _late_ends(loaded, late, composes=composes)
     if composes:
-        undamped = loaded.get("undamped", target)
+        base.undamped = loaded.get("undamped", target)
+    first = [i for i, since in enumerate(late) if since is None and i < len(groups)]
     if config.resume == "checkpoint":
-        own = loaded["own"]
-        _tell_of_other_base(config, before.fresh[index], own[:known])
+        base.own, base.target = loaded["own"], None if composes else target
+        _tell_of_other_base(config, before.fresh[index], base.own, first)
     else:
-        own, target = before.fresh[index][:known] + loaded["own"][known:], None
-    late_ends = _late_ends(loaded, late, composes=composes) if late else ([], [])
-    return BaseValues(names, beta2, own, loaded["steps"], late, None if composes else target, undamped, late_ends)
+        fresh = before.fresh[index]
+        base.own = [fresh[i] if i in first and i < len(fresh) else own for i, own in enumerate(loaded["own"])]
+    return base
+
+
+def fresh_base(
+    config: ScheduleConfig, optimizer: Optimizer, key: str, schedulers: Sequence[Any], *, resumed: bool = False
+) -> BaseValues:
+    """What an optimizer sets out from that no checkpoint tells of.
+
+    Args:
+        config: What the user configured.
+        optimizer: The optimizer.
+        key: Entry of its param groups that is scheduled.
+        schedulers: The module's own schedulers.
+        resumed: Whether it has trained before, its rates then being those of the steps it took.
+    """
+    groups = optimizer.param_groups
+    own: list[float] = param_groups.read(groups, key)
+    undamped = own if schedulers and not config.override_module_scheduler else None
+    if key == "lr" and (config.override_module_scheduler or resumed):
+        own = _unscheduled(groups, schedulers)
+    nothing = [None] * len(groups)
+    return BaseValues(names_of(optimizer), beta2_of(optimizer), own, list(nothing), list(nothing), undamped=undamped)
+
+
+def names_of_parameters(pl_module: pl.LightningModule) -> dict[int, str]:
+    """The module's names of its parameters, by their ids."""
+    return {id(parameter): name for name, parameter in pl_module.named_parameters()}
 
 
 def names_of(optimizer: Optimizer) -> list[str | None]:
@@ -126,6 +160,13 @@ def beta2_of(optimizer: Optimizer) -> list[float] | None:
     return [float(group["betas"][1]) for group in groups] if all("betas" in group for group in groups) else None
 
 
+def group_names(optimizer: Optimizer, parameter_names: Mapping[int, str]) -> list[str | None]:
+    """What tells the param groups apart in another process: the module's name of the first parameter of each."""
+    return [
+        parameter_names.get(id(group["params"][0])) if group["params"] else None for group in optimizer.param_groups
+    ]
+
+
 def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
     """The schedule of one optimizer.
 
@@ -134,13 +175,15 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
         run: The run that is planned over.
         base: What the optimizer sets out from.
     """
-    first = min(len(base.own) - base.late, len(base.names))  # groups that there were from the start
-    names, own, beta2 = base.names[:first], base.own[:first], base.beta2 and base.beta2[:first]
+    # The groups that were there from the start; one that is there no more has no name.
+    first = [i for i, since in enumerate(base.late) if since is None and i < len(base.names)]
+    names, own = [base.names[i] for i in first], [base.own[i] for i in first]
+    beta2 = None if base.beta2 is None else [base.beta2[i] for i in first]
     if base.undamped is not None:
         schedule = resolve_factor(config, run, names, own, beta2)
     else:
         schedule = resolve(config, run, names, own, beta2)
-        target = base.target and base.target[:first]
+        target = None if base.target is None else [base.target[i] for i in first]
         if target is not None and target != list(schedule.target):
             rank_zero_warn(
                 f"{config.owner}({config.target_name}={config.target!r}) asks for {list(schedule.target)}, the"
@@ -148,7 +191,11 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
                 " new one."
             )
             schedule = resolve(config, run, names, own, beta2, target)
-    return schedule.extended(*base.late_ends) if base.late else schedule
+    if len(first) == len(base.late):
+        return schedule
+    ends = iter(zip(schedule.initial, schedule.target, strict=True))
+    both = [next(ends, (0.0, 0.0)) if late is None else late for late in base.late_ends]
+    return schedule.of_groups([low for low, _ in both], [high for _, high in both])
 
 
 def _unscheduled(groups: Sequence[param_groups.ParamGroup], schedulers: Sequence[Any]) -> list[float]:
@@ -166,17 +213,44 @@ def _unscheduled(groups: Sequence[param_groups.ParamGroup], schedulers: Sequence
     return base
 
 
-def _late_ends(loaded: State, late: int, *, composes: bool) -> tuple[list[float], list[float]]:
-    """Initial values and targets of the groups that came late; factors, if the module has its own scheduler now."""
-    initial, target = loaded["initial"][-late:], loaded["target"][-late:]
-    if "undamped" in loaded and not composes:
-        # Factors on a scheduler that is gone: on what it left.
-        target = loaded["undamped"][-late:]
-        initial = [low * high for low, high in zip(initial, target, strict=True)]
-    elif composes and "undamped" not in loaded:
-        initial = [low / high if high else 1.0 for low, high in zip(initial, target, strict=True)]
-        target = [1.0] * late
-    return initial, target
+def _of_these_groups(owner: str, loaded: State, then: list[str | None] | None, now: list[str | None]) -> State:
+    """The state for the groups that there are now, where the checkpoint had others."""
+    if then is None or then == now[: len(then)] or None in (*then, *now) or not set(then) & set(now):
+        return loaded
+    gone = [name for name in then if name not in now]
+    if gone:
+        rank_zero_warn(
+            f"{owner}: {len(gone)} param group(s) of the checkpoint are there no more, with"
+            f" {', '.join(map(str, gone))}; the others go on."
+        )
+    known = [name in then for name in now]
+    if known != sorted(known, reverse=True):
+        raise MisconfigurationException(
+            f"{owner}: the param group with {now[known.index(False)]} is new, and stands before groups of the"
+            " checkpoint. Put new groups last."
+        )
+    places = [then.index(name) for name in now if name in then]
+    return {
+        key: [value[place] for place in places] if isinstance(value, list) else value for key, value in loaded.items()
+    }
+
+
+def _late_ends(loaded: State, late: list[int | None], *, composes: bool) -> list[tuple[float, float] | None]:
+    """Initial value and target of the groups that came late; factors, if the module has its own scheduler now."""
+    ends: list[tuple[float, float] | None] = []
+    for i, since in enumerate(late):
+        if since is None:
+            ends.append(None)
+            continue
+        low, high = loaded["initial"][i], loaded["target"][i]
+        if "undamped" in loaded and not composes:
+            # Factors on a scheduler that is gone: on what it left.
+            high = loaded["undamped"][i]
+            low *= high
+        elif composes and "undamped" not in loaded:
+            low, high = low / high if high else 1.0, 1.0
+        ends.append((low, high))
+    return ends
 
 
 def _steps_by_its_state(owner: str, index: int, optimizer: Optimizer) -> int:
@@ -190,10 +264,10 @@ def _steps_by_its_state(owner: str, index: int, optimizer: Optimizer) -> int:
     return max(taken, default=0)
 
 
-def _tell_of_other_base(config: ScheduleConfig, fresh: list[float], own: list[float]) -> None:
-    fresh = fresh[: len(own)]
-    if fresh != own and config.target is None:
+def _tell_of_other_base(config: ScheduleConfig, fresh: list[float], own: list[float], first: list[int]) -> None:
+    before, now = [own[i] for i in first], [fresh[i] for i in first if i < len(fresh)]
+    if before != now and config.target is None:
         rank_zero_info(
-            f"{config.owner}: the config has {fresh}, the checkpoint {own}, and the checkpoint wins (resume='config'"
+            f"{config.owner}: the config has {now}, the checkpoint {before}, and the checkpoint wins (resume='config'"
             " takes the new one)."
         )

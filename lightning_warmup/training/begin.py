@@ -8,14 +8,18 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import BaseFinetuning, Callback, Timer
 from lightning_utilities.core.rank_zero import rank_zero_info
-from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run, TooShortError
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
-from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.schedule.resolve import late_group_steps, planned_run
 from lightning_warmup.training import param_groups
-from lightning_warmup.training.base_values import BeforeTraining, base_values, draw
+from lightning_warmup.training.base_values import (
+    BeforeTraining,
+    base_values,
+    draw,
+    names_of_parameters,
+)
 from lightning_warmup.training.fit import ScheduledFit
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import log_plan
@@ -55,8 +59,8 @@ def begin_fit(
     # 1) what is in the Trainer: optimizers, and a scheduler of the module's
     _check_finetuning(callback, config, before, trainer)
     automatic = pl_module.automatic_optimization
-    optimizers = optimizers_of(trainer, config)
-    keys = [key_of(config, optimizer) for _, optimizer in optimizers]
+    optimizers = param_groups.optimizers_of(trainer, config)
+    keys = [param_groups.key_of(config, optimizer) for _, optimizer in optimizers]
     module_scheduler = None
     if config.parameter == "lr":
         module_scheduler = find_module_scheduler(trainer, [optimizer for _, optimizer in optimizers])
@@ -71,8 +75,18 @@ def begin_fit(
     # 3) what each optimizer sets out from
     schedulers = module_scheduler.schedulers if module_scheduler is not None else []
     several = len(trainer.optimizers) > 1
+    parameter_names = names_of_parameters(pl_module)
     bases = [
-        base_values(config, before, index, optimizer, key, schedulers=schedulers, several=several)
+        base_values(
+            config,
+            before,
+            index,
+            optimizer,
+            key,
+            schedulers=schedulers,
+            several=several,
+            parameter_names=parameter_names,
+        )
         for (index, optimizer), key in zip(optimizers, keys, strict=True)
     ]
 
@@ -81,6 +95,7 @@ def begin_fit(
         config = replace(config, decay=_PlateauFactor(config.decay, state.get("plateau")))
     try:
         run = planned_run(config, trainers)
+        late_warmup = late_group_steps(config, run)
         measurement = None
         if config.measured_warmup is not None:
             measurement = measurement_for(config, run, state.get("adaptive"))
@@ -106,47 +121,23 @@ def begin_fit(
 
     # 6) take the optimizers over, and write
     scheduled = [
-        ScheduledOptimizer(index, optimizer, key, base, schedule)
+        ScheduledOptimizer(index, optimizer, key, base, schedule, late_warmup)
         for (index, optimizer), key, base, schedule in zip(optimizers, keys, bases, schedules, strict=True)
     ]
     for each in scheduled:
         each.check_shared_tensors(config.owner)
     if measurement is not None:
         measurement.check(trainer, pl_module, scheduled)
-    fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement)
-    fit.begin(module_scheduler, state)
+    fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement, module_scheduler)
+    fit.begin(state)
     return fit
-
-
-def optimizers_of(trainer: pl.Trainer, config: ScheduleConfig) -> list[tuple[int, Optimizer]]:
-    """The optimizers to act on, with their index; one without param groups has nothing to act on.
-
-    Raises:
-        MisconfigurationException: If there is none of the configured index.
-    """
-    optimizers: list[Optimizer] = trainer.optimizers
-    if config.optimizer is not None and config.optimizer >= len(optimizers):
-        raise MisconfigurationException(
-            f"{config.owner}(optimizer={config.optimizer}): the module has {len(optimizers)} optimizer(s), counted"
-            " from 0."
-        )
-    return [
-        (index, optimizer)
-        for index, optimizer in enumerate(optimizers)
-        if config.optimizer in (None, index) and optimizer.param_groups
-    ]
-
-
-def key_of(config: ScheduleConfig, optimizer: Optimizer) -> str:
-    """Entry of the optimizer's param groups that the schedule sets."""
-    return param_groups.key_of(config.owner, config.parameter, optimizer.param_groups[0])
 
 
 def fresh_values(trainer: pl.Trainer, config: ScheduleConfig) -> dict[int, list[float]]:
     """Values of the param groups, by the index of their optimizer."""
     return {
-        index: param_groups.read(optimizer.param_groups, key_of(config, optimizer))
-        for index, optimizer in optimizers_of(trainer, config)
+        index: param_groups.read(optimizer.param_groups, param_groups.key_of(config, optimizer))
+        for index, optimizer in param_groups.optimizers_of(trainer, config)
     }
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, StochasticWeightAveraging
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
@@ -13,7 +12,8 @@ from torch.optim import Optimizer
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run
-from lightning_warmup.training.base_values import State
+from lightning_warmup.training.base_values import State, draw, group_names, names_of_parameters
+from lightning_warmup.training.changes import Changes
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import warn_of_other_plan
 from lightning_warmup.training.module_scheduler import ModuleScheduler
@@ -39,6 +39,7 @@ class ScheduledFit:
         run: The run that is planned over.
         optimizers: The optimizers, each with its schedule.
         measurement: What measures the warmup, if anything does.
+        module_scheduler: The module's own schedulers, if it has any.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ScheduledFit:
         run: Run,
         optimizers: Sequence[ScheduledOptimizer],
         measurement: Measurement | None,
+        module_scheduler: ModuleScheduler | None,
     ) -> None:
         self.optimizers = list(optimizers)
         self._name = name
@@ -64,30 +66,31 @@ class ScheduledFit:
         self._measuring = measurement is not None and not measurement.settled and bool(optimizers)
         self._first_batch = self.watching = True  # the first batch of all, and every one while something is measured
         self._counter = StepCounter(name, trainer, self.optimizers)
-        self._module_scheduler: ModuleScheduler | None = None
+        self._changes = Changes(
+            config,
+            trainer,
+            pl_module,
+            self.optimizers,
+            self._counter,
+            module_scheduler,
+            lambda: self._write(again=True),
+        )
         self._handed_over = False  # somebody else sets the values from here on, or training is over
         self._warned_of_writer = False
         self._warned_of_plan = False
 
-    def begin(self, module_scheduler: ModuleScheduler | None, loaded: State) -> None:
+    def begin(self, loaded: State) -> None:
         """Take the optimizers over, and write the first values.
 
         Args:
-            module_scheduler: The module's own schedulers, if it has any.
             loaded: The state in the checkpoint, empty without one.
         """
-        self._module_scheduler = module_scheduler
-        if module_scheduler is not None and self._config.override_module_scheduler:
-            module_scheduler.override(self._pl_module, self.optimizers)
-            if self._config.target is None:
-                module_scheduler.warn_of_replaced_base(self._config.owner, self.optimizers)
-        elif module_scheduler is not None:
-            module_scheduler.compose(
-                self._pl_module, self.optimizers, self._adopt_new_groups, lambda: self._write(again=True)
-            )
+        if self._changes.module_scheduler is not None:
+            self._changes.live_with_schedulers()
         self._hand_over(self._trainer.current_epoch)
         self._write()
-        self._compare_with(loaded)
+        if loaded:
+            self._compare_with(loaded)
 
     def _compare_with(self, loaded: State) -> None:
         """Warn of a run that is not the checkpoint's, where that gives the next step another value."""
@@ -118,13 +121,16 @@ class ScheduledFit:
         """Write the value of the next step, unless it stands there already (``again``: even then)."""
         if self._handed_over:
             return
-        self._adopt_new_groups()
+        self._changes.follow_groups()
         for scheduled in self.optimizers:
             t = scheduled.steps
             if not scheduled.schedule.by_step:
                 t = self._epoch_of(t, epochs_ahead)
-            if again or t != scheduled.written_at:
+            if again or t != scheduled.written_at or scheduled.warms_late_groups:
                 scheduled.write(t)
+
+    def _rewrite(self) -> None:
+        self._write(again=True)
 
     def _epoch_of(self, step: int, epochs_ahead: int = 0) -> int:
         """The epoch that the next step, ``step``, belongs to.
@@ -153,7 +159,7 @@ class ScheduledFit:
             if run == before or self._handed_over:
                 return
             self._run = run
-            schedules = [scheduled.drawn(config, run) for scheduled in self.optimizers]
+            schedules = [draw(config, run, scheduled.base()) for scheduled in self.optimizers]
         except ValueError as error:
             self._run = before
             if not self._warned_of_plan:
@@ -171,22 +177,6 @@ class ScheduledFit:
                 was, now = before.total(self._config.interval), run.total(self._config.interval)
                 self._warned_of_plan = warn_of_other_plan(self._config, "the plan", scheduled, values[0], was, now)
 
-    def _adopt_new_groups(self) -> None:
-        for scheduled in self.optimizers:
-            new = len(scheduled.optimizer.param_groups) - len(scheduled.own)
-            if new < 0:
-                raise MisconfigurationException(
-                    f"{self._config.owner}: {-new} param group(s) were taken from the optimizer after training began,"
-                    " and nothing tells which. Freeze their parameters instead (requires_grad_(False))."
-                )
-            if new > 0:
-                values = ", ".join(f"{value:.4g}" for value in scheduled.adopt())
-                rank_zero_warn(
-                    f"{self._config.owner}: {new} param group(s) came after training began, with"
-                    f" {self._config.parameter}={values} at step {scheduled.steps:,}; from there on they follow the"
-                    " first group's curve in proportion."
-                )
-
     def _hand_over(self, epoch: int) -> None:
         """Leave the learning rate to StochasticWeightAveraging from its start epoch on."""
         if self._config.parameter != "lr" or self._handed_over:
@@ -195,16 +185,28 @@ class ScheduledFit:
         for callback in callbacks:
             if isinstance(callback, StochasticWeightAveraging) and epoch >= callback.swa_start:
                 self._handed_over = True
-                if self._module_scheduler is not None:
-                    self._module_scheduler.remove()
+                self._changes.remove()
                 rank_zero_info(f"{self._config.owner}: StochasticWeightAveraging sets the lr from epoch {epoch} on.")
 
     def epoch_starts(self) -> None:
         """In ``on_train_epoch_start``."""
         self._hand_over(self._trainer.current_epoch)
-        self._plan_anew(self._length.look(0))
         for scheduled in self.optimizers:
             scheduled.look_again()
+        self._look_again(0)
+
+    def _look_again(self, done: int) -> None:
+        """Look at all that can have changed since it was last looked at, and write the value of the next step.
+
+        Args:
+            done: Batches of the epoch under way that are done.
+        """
+        if self._handed_over:
+            return
+        self._plan_anew(self._length.look(done))
+        self._changes.follow_optimizers(self._run)
+        self._changes.follow_groups(thoroughly=True)
+        self._changes.follow_schedulers(self._run)
         self._write()
 
     def batch_starts(self, batch: Any, batch_idx: int) -> None:
@@ -212,12 +214,9 @@ class ScheduledFit:
         if self._first_batch:
             self._first_batch = False
             self._plan_anew(self._length.at_first_batch(batch_idx))
-        elif batch_idx == 0:
-            # Again, because callbacks that come after us may have changed the run in on_train_epoch_start,
-            self._plan_anew(self._length.look(0))
         if batch_idx == 0:
-            # or added param groups.
-            self._write()
+            # Again, because callbacks that come after us may have changed the run in on_train_epoch_start.
+            self._look_again(0)
         self.watching = self._measuring
         if self._measuring and self._measurement is not None and self._measurement.due(self.optimizers[0].steps):
             self._measurement.see(self._trainer, batch, batch_idx)
@@ -232,9 +231,22 @@ class ScheduledFit:
             self.count_step()
         for scheduled in self.optimizers:
             if scheduled.optimizer is optimizer:
-                counter.begin(scheduled)
-                if self._measuring or not scheduled.untouched():
-                    self._before_step(scheduled)
+                break
+        else:
+            newcomer = self._newcomer(optimizer)
+            if newcomer is None:
+                return
+            scheduled = newcomer
+        counter.begin(scheduled)
+        if self._measuring or not scheduled.untouched():
+            self._before_step(scheduled)
+
+    def _newcomer(self, optimizer: Optimizer) -> ScheduledOptimizer | None:
+        """An optimizer that the Trainer has got since it was last looked at; None if it is none of ours."""
+        if self._handed_over:
+            return None
+        self._changes.follow_optimizers(self._run)
+        return next((scheduled for scheduled in self.optimizers if scheduled.optimizer is optimizer), None)
 
     def _before_step(self, scheduled: ScheduledOptimizer) -> None:
         """Take back what somebody else wrote, and measure what is to be measured."""
@@ -265,7 +277,7 @@ class ScheduledFit:
             rates = scheduled.undamped or scheduled.schedule.target
             measurement.measure(self._trainer, self._pl_module, scheduled, rates)
         if measurement.settled:
-            scheduled.schedule = scheduled.drawn(measurement.config(), self._run)
+            scheduled.schedule = draw(measurement.config(), self._run, scheduled.base())
             self._measuring = self.watching = False
         self._write(again=True)
 
@@ -277,7 +289,10 @@ class ScheduledFit:
         if scheduled is None or self._handed_over:
             return
         if len(scheduled.optimizer.param_groups) != len(scheduled.own):
-            self._adopt_new_groups()
+            self._changes.follow_groups()
+        if self._changes.schedulers_changed:
+            # Before our own write: a scheduler by epochs has just written what it gives.
+            self._changes.follow_schedulers(self._run)
         if self._trainer.accumulate_grad_batches != self._accumulation:
             self._plan_anew(self._length.look(self._trainer.fit_loop.epoch_loop.batch_progress.current.ready))
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
@@ -316,7 +331,7 @@ class ScheduledFit:
         """What a resumed run cannot compute again: where it stands and what it set out from, in plain Python."""
         # A checkpoint may be saved between a step and its on_train_batch_end, and by whoever has just added a group.
         if not self._handed_over:
-            self._adopt_new_groups()
+            self._changes.follow_groups()
         counter = self._counter
         taken = counter.under_way if counter.under_way is not None and counter.happened() else None
         steps = {scheduled.index: scheduled.steps + (scheduled is taken) for scheduled in self.optimizers}
@@ -326,12 +341,16 @@ class ScheduledFit:
             "total": self._run.total(self._config.interval),
             "interval": self._config.interval,
             "next": {},
+            "groups": {},
         }
+        parameter_names = names_of_parameters(self._pl_module)
         for scheduled in self.optimizers:
             t = steps[scheduled.index]
             if scheduled.schedule.by_step or self._counts_epochs_itself:
-                value = scheduled.values(t if scheduled.schedule.by_step else self._epoch_of(t))[0]
-                state["next"][scheduled.index] = value
+                at = t if scheduled.schedule.by_step else self._epoch_of(t)
+                state["next"][scheduled.index] = scheduled.values(at, t)[0]
+            if len(scheduled.own) > 1:
+                state["groups"][scheduled.index] = group_names(scheduled.optimizer, parameter_names)
         if self._measurement is not None:
             state["adaptive"] = self._measurement.state()
         if isinstance(self._config.decay, _PlateauFactor):
@@ -343,6 +362,4 @@ class ScheduledFit:
         self._counter.settle()
         self._counter.remove()
         self._handed_over = True
-        if self._module_scheduler is not None:
-            self._module_scheduler.remove()
-            self._module_scheduler = None
+        self._changes.remove()

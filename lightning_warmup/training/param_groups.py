@@ -5,13 +5,42 @@ from numbers import Real
 from operator import itemgetter
 from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from torch.optim import Optimizer
+
+from lightning_warmup.schedule.config import ScheduleConfig
 
 ParamGroup = dict[str, Any]
 
 
-def key_of(owner: str, parameter: str, group: ParamGroup) -> str:
+def optimizers_of(trainer: pl.Trainer, config: ScheduleConfig) -> list[tuple[int, Optimizer]]:
+    """The optimizers to act on, with their index; one without param groups has nothing to act on.
+
+    Raises:
+        MisconfigurationException: If there is none of the configured index.
+    """
+    optimizers: list[Optimizer] = trainer.optimizers
+    if config.optimizer is not None and config.optimizer >= len(optimizers):
+        raise MisconfigurationException(
+            f"{config.owner}(optimizer={config.optimizer}): the module has {len(optimizers)} optimizer(s), counted"
+            " from 0."
+        )
+    return [
+        (index, optimizer)
+        for index, optimizer in enumerate(optimizers)
+        if config.optimizer in (None, index) and optimizer.param_groups
+    ]
+
+
+def key_of(config: ScheduleConfig, optimizer: Optimizer) -> str:
+    """Entry of the optimizer's param groups that the schedule sets."""
+    return _key_of(config.owner, config.parameter, optimizer.param_groups[0])
+
+
+def _key_of(owner: str, parameter: str, group: ParamGroup) -> str:
     """The group's key for ``parameter``: ``"momentum"`` is ``betas[0]`` on Adam-likes.
 
     Raises:

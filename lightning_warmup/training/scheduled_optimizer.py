@@ -1,17 +1,22 @@
 """One optimizer that follows a schedule: what its param groups hold, and who else wrote there."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.optim import Optimizer
 
-from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.training import param_groups
-from lightning_warmup.training.base_values import BaseValues, State, beta2_of, draw, names_of
+from lightning_warmup.training.base_values import BaseValues, State, beta2_of, names_of
+
+
+class Regrouped(NamedTuple):
+    """What has become of an optimizer's param groups: the values of those that are new, and which are gone."""
+
+    added: list[float]
+    gone: list[str]
 
 
 class ScheduledOptimizer:
@@ -26,56 +31,80 @@ class ScheduledOptimizer:
         key: Entry of its param groups to write.
         base: What it sets out from. With ``base.undamped`` the schedule is a factor on that, and follows it.
         schedule: The schedule.
+        late_warmup: Optimizer steps over which a group that comes late is warmed up, from its own first step.
     """
 
-    def __init__(self, index: int, optimizer: Optimizer, key: str, base: BaseValues, schedule: Schedule) -> None:
+    def __init__(
+        self, index: int, optimizer: Optimizer, key: str, base: BaseValues, schedule: Schedule, late_warmup: int = 0
+    ) -> None:
         self.index = index
         self.optimizer = optimizer
         self.key = key
         self.schedule = schedule
         self.own = list(base.own)
-        self.steps = base.steps
-        self.late = base.late
+        self.late = list(base.late)
         self.undamped = None if base.undamped is None else list(base.undamped)
+        self.steps = base.steps
+        self.late_warmup = late_warmup
         self.written: list[float] = []
         self.written_at = -1
         self._stamps: Sequence[object] = []
         self._writer: param_groups.Writer | None = None
         self._floats = False
         self._entry = param_groups.entry_of(key)
+        self._identities = [_identity(group) for group in optimizer.param_groups[: len(self.own)]]
+        self._warming_until = self._end_of_late_warmups()
 
     @property
     def _known_groups(self) -> list[param_groups.ParamGroup]:
         """The groups that there are values for; those added since are still to be adopted."""
         return self.optimizer.param_groups[: len(self.own)]
 
-    def drawn(self, config: ScheduleConfig, run: Run) -> Schedule:
-        """The schedule by another configuration, or by the same one over another run; the targets stay."""
-        initial, target = list(self.schedule.initial), list(self.schedule.target)
-        first = len(self.own) - self.late
-        ends = initial[first:], target[first:]
-        composes = self.undamped is not None
-        base = BaseValues(
+    def base(self) -> BaseValues:
+        """What the optimizer would set out from, if its schedule were drawn anew; its targets stay."""
+        initial, target = self.schedule.initial, self.schedule.target
+        return BaseValues(
             names=names_of(self.optimizer),
             beta2=beta2_of(self.optimizer),
             own=self.own,
             late=self.late,
-            target=None if composes else target,
+            late_ends=[
+                None if since is None else (low, high)
+                for since, low, high in zip(self.late, initial, target, strict=True)
+            ],
+            steps=self.steps,
+            target=None if self.undamped is not None else list(target),
             undamped=self.undamped,
-            late_ends=ends,
         )
-        return draw(config, run, base)
 
-    def values(self, t: int) -> list[float]:
-        """The value of each group at t."""
+    def _end_of_late_warmups(self) -> int:
+        """Step from which all groups that came late have what they would have without a warmup of their own."""
+        return max((since + self.late_warmup for since in self.late if since is not None), default=0)
+
+    @property
+    def warms_late_groups(self) -> bool:
+        """Whether a late group is warming up: its value changes with every step."""
+        return self.steps < self._warming_until
+
+    def values(self, t: int, steps: int) -> list[float]:
+        """The value of each group at t, after so many optimizer steps."""
         values = self.schedule.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
+        if steps < self._warming_until:
+            # value(0) of a late group's own warmup is 1/(N+1) of what it would have, value(N) all of it.
+            values = [
+                value if since is None else value * min(1.0, (steps - since + 1) / (self.late_warmup + 1))
+                for value, since in zip(values, self.late, strict=True)
+            ]
         return values
 
     def write(self, t: int) -> None:
         """Write the value at t."""
-        values = self.values(t)
+        if self.undamped is None and self.steps >= self._warming_until:
+            values = self.schedule.values(t)
+        else:
+            values = self.values(t, self.steps)
         if self._floats:
             key = self.key
             # zip(strict=True) would take longer than all the rest for one group.
@@ -114,31 +143,61 @@ class ScheduledOptimizer:
         entries = map(self._entry, self._known_groups)
         return next((i for i, (a, b) in enumerate(zip(entries, self.written, strict=False)) if _other(a, b)), None)
 
-    def adopt(self) -> list[float]:
-        """Take groups in that were added since, each from the value it has: it follows the first group in proportion.
+    def regroup(self) -> "Regrouped | None":
+        """Follow param groups that were taken away, moved or added; which is which, their parameters tell.
+
+        One that is new follows the first group in proportion, from the value it has.
 
         Returns:
-            The values they have now; none if no group is new.
+            What has become of them; None if nothing has.
+
+        Raises:
+            ValueError: If none of the groups is one that was there.
         """
-        added = param_groups.read(self.optimizer.param_groups[len(self.own) :], self.key)
-        if not added:
-            return []
-        low, high = self.schedule.initial[0], self.schedule.target[0]
-        reference = high if self.undamped is None else self.undamped[0]
-        factor = self.written[0] / reference if reference else 0.0
-        # At a factor of 0 nothing can be told from the value: it is taken for the target.
-        full = [value / factor if factor else value for value in added]
-        if self.undamped is None:
-            initial, target = [low * value / high if high else value for value in full], full
-        else:
-            self.undamped += full
-            initial, target = [low] * len(full), [high] * len(full)
-        self.schedule = self.schedule.extended(initial, target)
-        self.own += added
-        self.late += len(added)
+        groups = self.optimizer.param_groups
+        now = [_identity(group) for group in groups]
+        if now == self._identities:
+            return None
+        places: list[int | None] = []
+        for i, identity in enumerate(now):
+            there = (j for j, known in enumerate(self._identities) if j not in places and _same(identity, known))
+            places.append(i if i < len(self.own) and _same(identity, self._identities[i]) else next(there, None))
+        kept = [place for place in places if place is not None]
+        if not kept:
+            raise ValueError("all of its param groups are others")
+        values = param_groups.read(groups, self.key)
+        gone = [f"group {j}" for j in range(len(self.own)) if j not in kept]
+        added = [value for value, place in zip(values, places, strict=True) if place is None]
+        self._identities = now
+        if not gone and not added and places == sorted(kept):
+            return None  # the same groups, with more parameters or fewer
+        first = kept[0]
+        low, high = self.schedule.initial[first], self.schedule.target[first]
+        reference = high if self.undamped is None else self.undamped[first]
+        factor = self.written[first] / reference if reference else 0.0
+        initial, target, undamped = [], [], []
+        for value, place in zip(values, places, strict=True):
+            if place is not None:
+                initial.append(self.schedule.initial[place])
+                target.append(self.schedule.target[place])
+                undamped.append(0.0 if self.undamped is None else self.undamped[place])
+                continue
+            # At a factor of 0 nothing can be told from the value: it is taken for the target.
+            full = value / factor if factor else value
+            undamped.append(full)
+            target.append(full if self.undamped is None else high)
+            initial.append(low if self.undamped is not None else low * full / high if high else full)
+        beta2 = (
+            [self.schedule.beta2[0 if place is None else place] for place in places] if self.schedule.beta2 else None
+        )
+        self.schedule = self.schedule.of_groups(initial, target, beta2)
+        self.own = [value if place is None else self.own[place] for value, place in zip(values, places, strict=True)]
+        self.late = [self.steps if place is None else self.late[place] for place in places]
+        self.undamped = None if self.undamped is None else undamped
+        self._warming_until = self._end_of_late_warmups()
         self.look_again()
         self.write(self.written_at)
-        return added
+        return Regrouped(added, gone)
 
     def check_shared_tensors(self, owner: str) -> None:
         """One tensor in several groups can hold one value only.
@@ -158,12 +217,21 @@ class ScheduledOptimizer:
     def state(self, steps: int) -> State:
         """What a resumed run cannot compute again, in plain Python."""
         state: State = {"steps": steps, "own": self.own, "target": list(self.schedule.target)}
-        if self.late:
+        if any(since is not None for since in self.late):
             state["late"] = self.late
             state["initial"] = list(self.schedule.initial)
         if self.undamped is not None:
             state["undamped"] = self.undamped
         return state
+
+
+def _identity(group: param_groups.ParamGroup) -> frozenset[int]:
+    """What tells a group from others while its parameters live."""
+    return frozenset(map(id, group["params"]))
+
+
+def _same(identity: frozenset[int], known: frozenset[int]) -> bool:
+    return bool(identity & known) or identity == known
 
 
 def _stamps(entries: Iterable[Any]) -> list[object]:

@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
@@ -31,14 +32,27 @@ class StepCounter:
         self._before = 0
         self._scale = 0.0
         self._warned = False
-        # Lightning takes optimizers that are none of torch's, as DeepSpeed's.
-        watched = [scheduled.optimizer for scheduled in optimizers if isinstance(scheduled.optimizer, Optimizer)]
-        self._hooks = [optimizer.register_step_post_hook(self._after_step) for optimizer in watched]
+        self._hooks: list[RemovableHandle] = []
+        self._unwatched: list[Any] = []
+        self.watch(optimizers)
         self._scaler = getattr(trainer.precision_plugin, "scaler", None)
         # The two that trainer.global_step chooses from, at a tenth of its price.
         loop = trainer.fit_loop.epoch_loop
         self._automatic = loop.automatic_optimization.optim_progress.optimizer.step.total
         self._manual = loop.manual_optimization.optim_step_progress.total
+
+    def watch(self, optimizers: Sequence[ScheduledOptimizer]) -> None:
+        """Count the steps of these optimizers from now on."""
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._unwatched = []
+        for optimizer in (scheduled.optimizer for scheduled in optimizers):
+            # Lightning takes optimizers that are none of torch's, as DeepSpeed's, and wrappers that leave out
+            # super().__init__(), as Lookahead's.
+            if isinstance(optimizer, Optimizer) and hasattr(optimizer, "_optimizer_step_post_hooks"):
+                self._hooks.append(optimizer.register_step_post_hook(self._after_step))
+            else:
+                self._unwatched.append(optimizer)
 
     def begin(self, scheduled: ScheduledOptimizer) -> None:
         """A step of this optimizer begins."""
@@ -67,8 +81,11 @@ class StepCounter:
         """Whether the step under way was taken."""
         if self._scaler is None:
             return self._stepped or self._automatic.completed + self._manual.completed != self._before
-        # A fused optimizer skips a step inside of it; the scale falls then.
-        return self._stepped and self._scaler.get_scale() >= self._scale
+        # A fused optimizer skips a step inside of it, and one that is not watched tells nothing; the scale falls then.
+        stepped = self._stepped
+        if self._unwatched and self.under_way is not None and self.under_way.optimizer in self._unwatched:
+            stepped = self._automatic.completed + self._manual.completed != self._before
+        return stepped and self._scaler.get_scale() >= self._scale
 
     def settle(self) -> ScheduledOptimizer | None:
         """Count the step under way.
@@ -85,5 +102,4 @@ class StepCounter:
     def remove(self) -> None:
         """Leave the optimizers as they were found."""
         self.under_way = None
-        while self._hooks:
-            self._hooks.pop().remove()
+        self.watch([])

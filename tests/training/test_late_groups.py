@@ -141,9 +141,21 @@ class Removes(pl.Callback):
 
 
 def test_a_group_that_is_taken_away() -> None:
-    module = Line(lambda m: RecordingSGD([{"params": [m.weight]}, {"params": [m.bias]}], lr=0.1))
-    with pytest.raises(MisconfigurationException, match=r"1 param group\(s\) were taken.*requires_grad_\(False\)"):
-        fit([LearningRateWarmup(5), Removes()], module, max_epochs=1)
+    groups = [("first", 0.1), ("second", 0.2)]
+    module = Line(
+        lambda m: RecordingSGD(
+            [
+                {"params": [parameter], "name": name, "lr": lr}
+                for parameter, (name, lr) in zip(m.parameters(), groups, strict=True)
+            ],
+            lr=0.1,
+        )
+    )
+    callback = LearningRateWarmup(5, warmup_initial_lr={"first": 0.05, "second": 0.01})
+    with pytest.warns(UserWarning, match=r"1 param group\(s\) were taken from the optimizer at step 3 \(group 0\)"):
+        fit([callback, Removes()], module, max_epochs=1)
+    expected = callback.values({"first": 0.1, "second": 0.2}, total_steps=10, steps_per_epoch=10)
+    assert lrs(module, 0) == expected["first"][:3] + expected["second"][3:]
 
 
 @pytest.mark.filterwarnings("ignore:.*came after training began")

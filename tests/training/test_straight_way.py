@@ -47,7 +47,9 @@ def test_each_stage_is_done_before_the_next_begins(monkeypatch: Any) -> None:
         "schedule",
         "messages",
         "scheduled_optimizer",
+        "step_counter",
         "fit",
+        "changes",
     ]
     # To a file that was left already: for the groups' numbers, for words, and for the first write.
     assert len(way) - len(first) <= 7, way
