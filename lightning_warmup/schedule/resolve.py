@@ -99,6 +99,9 @@ def resolve(
     if multiplier is not None and multiplier >= 1:
         default = list(own)
     initial = initial_values(config.owner, config.initial_name, config.initial, names, target, default)
+    if config.parameter == "lr":
+        # A group that is frozen by its rate is not to be trained by the warmup.
+        initial = [low if high else 0.0 for low, high in zip(initial, target, strict=True)]
     if phases.warmup_length:
         for low, high in zip(initial, target, strict=True):
             phases.warmup.check(low, high)

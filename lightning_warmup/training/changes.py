@@ -193,6 +193,8 @@ class Changes:
         full = scheduled.undamped or list(scheduled.schedule.target)
         written = scheduled.written
         undamped = [theirs if theirs != ours else mine for theirs, ours, mine in zip(held, written, full, strict=True)]
+        for scheduler in [] if self.module_scheduler is None else self.module_scheduler.schedulers:
+            _correct_base(scheduler, scheduled, undamped)
         if scheduled.undamped is None:
             base = scheduled.base()
             base.undamped, base.target = undamped, None
@@ -201,3 +203,16 @@ class Changes:
             ]
             scheduled.schedule = draw(self._config, run, base)
         scheduled.undamped = undamped
+
+
+def _correct_base(scheduler: Any, scheduled: ScheduledOptimizer, undamped: list[float]) -> None:
+    """Give a scheduler that was made in mid-warmup the rates that it would have found without the warmup."""
+    base: Any = getattr(scheduler, "base_lrs", None)
+    if getattr(scheduler, "optimizer", None) is not scheduled.optimizer or not isinstance(base, list):
+        return
+    groups = zip(scheduled.optimizer.param_groups, scheduled.written, undamped, strict=True)
+    for i, (group, damped, full) in enumerate(groups):
+        if i < len(base) and float(base[i]) == damped and damped != full:
+            base[i] = full
+            if "initial_lr" in group and float(group["initial_lr"]) == damped:
+                group["initial_lr"] = full

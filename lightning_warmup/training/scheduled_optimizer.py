@@ -83,8 +83,8 @@ class ScheduledOptimizer:
 
     @property
     def warms_late_groups(self) -> bool:
-        """Whether a late group is warming up: its value changes with every step."""
-        return self.steps < self._warming_until
+        """Whether a late group is warming up, or has just done so: its value changes with every step."""
+        return 0 < self.steps <= self._warming_until
 
     def values(self, t: int, steps: int) -> list[float]:
         """The value of each group at t, after so many optimizer steps."""
