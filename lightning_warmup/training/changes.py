@@ -48,15 +48,21 @@ class Changes:
         self._rewrite = rewrite
         self._seen_schedulers: list[Any] = list(trainer.strategy.lr_scheduler_configs)
 
-    def live_with_schedulers(self) -> None:
-        """From now on, the module's schedulers are without effect, or what they give is what our factor is of."""
+    def live_with_schedulers(self, *, resumed: bool = False) -> None:
+        """From now on, the module's schedulers are without effect, or what they give is what our factor is of.
+
+        Args:
+            resumed: Whether the run is resumed: then all was said when it began.
+        """
         scheduler = self.module_scheduler
         if scheduler is None:
             return
         if self._config.override_module_scheduler:
             scheduler.override(self._pl_module, self._optimizers)
-            if self._config.target is None:
-                scheduler.warn_of_replaced_base(self._config.owner, self._optimizers)
+            if self._config.target is not None or scheduler.warn_of_replaced_base(self._config.owner, self._optimizers):
+                return
+            for scheduled in [] if resumed else self._optimizers:
+                scheduler.warn_of_lower_target(self._config, scheduled.optimizer, scheduled.schedule.target[0])
         else:
             scheduler.compose(self._pl_module, self._optimizers, self.follow_groups, self._rewrite)
 

@@ -86,7 +86,7 @@ class ScheduledFit:
             loaded: The state in the checkpoint, empty without one.
         """
         if self._changes.module_scheduler is not None:
-            self._changes.live_with_schedulers()
+            self._changes.live_with_schedulers(resumed=bool(loaded))
         self._hand_over(self._trainer.current_epoch)
         self._write()
         if loaded:

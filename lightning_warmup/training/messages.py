@@ -42,6 +42,9 @@ def log_plan(
         line = summary_line(schedule, base.names, what)
         if base.undamped is not None:
             line = f"{line}, times what the module's {module_scheduler} gives"
+            start = schedule.values(0)[0] * base.undamped[0]
+            if module_scheduler is not None and not base.steps and module_scheduler.highest() > base.undamped[0]:
+                line = f"{line}, which rises by itself: {config.parameter} starts at {start:.4g}"
         elif module_scheduler is not None:
             line = f"{line}; the module's {module_scheduler} is without effect"
         if config.measured_warmup is not None:

@@ -1,5 +1,7 @@
 """Living with a scheduler that the LightningModule returns itself."""
 
+import copy
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,8 +9,8 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.training import param_groups
@@ -65,7 +67,7 @@ class ModuleScheduler:
             raise MisconfigurationException(
                 f"{call} cannot be put before the module's own {self} in manual optimization, where the module steps"
                 " its scheduler itself. Give override_module_scheduler=True and a decay (TorchDecay takes any torch"
-                " scheduler), and do not step it."
+                " scheduler)."
             )
 
     def compose(
@@ -112,8 +114,8 @@ class ModuleScheduler:
 
         def after() -> None:
             while kept:
-                group, copy = kept.pop()
-                for key, value in copy.items():
+                group, before_it = kept.pop()
+                for key, value in before_it.items():
                     if isinstance(value, torch.Tensor):
                         group[key].copy_(value)
                     else:
@@ -121,8 +123,48 @@ class ModuleScheduler:
 
         self._wrap(pl_module, before, after)
 
-    def warn_of_replaced_base(self, owner: str, optimizers: Sequence[ScheduledOptimizer]) -> None:
-        """Two torch schedulers replace the optimizer's own lr when they are made, and nothing tells what it was."""
+    def highest(self, optimizer: Any = None) -> float:
+        """The highest rate that the schedulers would give a first param group within 10,000 steps of theirs.
+
+        They are tried on copies, with another optimizer in the place of theirs; what cannot be copied tells nothing.
+
+        Args:
+            optimizer: Whose scheduler it is to be; None: of any.
+        """
+        highest = 0.0
+        for scheduler in self.schedulers:
+            theirs = getattr(scheduler, "optimizer", None)
+            if theirs is None or optimizer not in (None, theirs) or isinstance(scheduler, ReduceLROnPlateau):
+                continue
+            stand_in = SGD([torch.zeros(1)], lr=0.0)
+            stand_in.param_groups = [{**_copy(group), "params": []} for group in theirs.param_groups]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of schedulers that step before their optimizer
+                try:
+                    twin = copy.deepcopy(scheduler, {id(theirs): stand_in})
+                    for _ in range(10_000):
+                        highest = max(highest, float(stand_in.param_groups[0]["lr"]))
+                        twin.step()
+                except Exception:  # somebody else's code, asked out of its time: OneCycleLR has an end, say
+                    continue
+        return highest
+
+    def warn_of_lower_target(self, config: ScheduleConfig, optimizer: Any, target: float) -> None:
+        """Of a scheduler without effect that would have gone higher than the schedule in its place."""
+        highest = self.highest(optimizer)
+        if highest > target * (1 + 1e-9):
+            rank_zero_warn(
+                f"{config.owner}(override_module_scheduler=True): the module's {self} would have gone up to"
+                f" {highest:.4g}, and the schedule in its place leads to {target:.4g}, the optimizer's own lr. Give"
+                f" target_lr={highest:.4g} to go as high, or target_lr={target:.4g} if that is meant."
+            )
+
+    def warn_of_replaced_base(self, owner: str, optimizers: Sequence[ScheduledOptimizer]) -> bool:
+        """Two torch schedulers replace the optimizer's own lr when they are made, and nothing tells what it was.
+
+        Returns:
+            Whether one of them is there.
+        """
         if any(isinstance(scheduler, OneCycleLR | CyclicLR) for scheduler in self.schedulers):
             own = optimizers[0].own[0]
             rank_zero_warn(
@@ -130,6 +172,8 @@ class ModuleScheduler:
                 f" momentum, if it cycles that), and {own:.4g} is taken for it. Give target_lr=... (and"
                 " HyperparameterWarmup('momentum', target_value=...))."
             )
+            return True
+        return False
 
     def _wrap(self, pl_module: pl.LightningModule, before: Callable[[], None], after: Callable[[], None]) -> None:
         self._pl_module = pl_module

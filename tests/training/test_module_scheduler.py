@@ -423,3 +423,87 @@ def test_a_late_group_with_and_without_a_scheduler(
     for group in (0, 1):
         tail = [step[group]["lr"] for step in whole.trainer.optimizers[0].used[5:]]
         assert resumed.trainer.optimizers[0].lrs(group) == pytest.approx(tail, rel=1e-12)
+
+
+# --- a scheduler that is not what it seems ---------------------------------------------------------------------------
+
+
+def rising(module: Line) -> Any:
+    """As chemprop's: an optimizer at 0.01, and a scheduler that goes up to ten times that and down again."""
+    optimizer = RecordingSGD(module.parameters(), lr=0.01)
+
+    def factor(step: int) -> float:
+        return 1 + 9 * step / 5 if step < 5 else 10 * 0.9 ** (step - 5)
+
+    scheduler = torch_schedulers.LambdaLR(optimizer, factor)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def test_overriding_a_scheduler_that_would_have_gone_higher_is_told() -> None:
+    message = (
+        r"the module's LambdaLR would have gone up to 0.1, and the schedule in its place leads to 0.01, the optimizer's"
+        r" own lr. Give target_lr=0.1 to go as high, or target_lr=0.01 if that is meant."
+    )
+    callback = LearningRateWarmup(3, "cosine", override_module_scheduler=True)
+    with pytest.warns(UserWarning, match=message) as caught:
+        used = fit(callback, Line(rising), max_epochs=2).used
+    assert sum("would have gone up" in str(warning.message) for warning in caught) == 1
+    assert used == callback.values(0.01, total_steps=20, steps_per_epoch=10)
+    # Told what is meant, nothing is said.
+    callback = LearningRateWarmup(3, "cosine", override_module_scheduler=True, target_lr=0.1)
+    assert fit(callback, Line(rising), max_epochs=2).used == callback.values(0.01, total_steps=20, steps_per_epoch=10)
+
+
+def test_overriding_one_that_only_falls_is_not(messages: list[str]) -> None:
+    callback = LearningRateWarmup(3, "cosine", override_module_scheduler=True)
+
+    def falling(module: Line) -> Any:
+        optimizer = RecordingSGD(module.parameters(), lr=0.01)
+        return [optimizer], [torch_schedulers.StepLR(optimizer, 1)]
+
+    fit(callback, Line(falling), max_epochs=2)
+
+
+def test_two_ramps_are_told(messages: list[str]) -> None:
+    fit(LearningRateWarmup(4), Line(rising), max_epochs=1)
+    assert [line for line in messages if "times what" in line] == [
+        "LearningRateWarmup: factor 0.2 → 1 over 4 steps, then constant, times what the module's LambdaLR gives,"
+        " which rises by itself: lr starts at 0.002"
+    ]
+
+
+def test_what_is_tried_on_a_copy_leaves_the_scheduler_as_it_was() -> None:
+    module = Line(rising)
+    used = fit(LearningRateWarmup(3, "cosine", override_module_scheduler=True, target_lr=0.1), module, max_epochs=1)
+    other = Line(rising)
+    with pytest.warns(UserWarning, match="would have gone up"):
+        fit(LearningRateWarmup(3, "cosine", override_module_scheduler=True), other, max_epochs=1)
+    states = [m.trainer.lr_scheduler_configs[0].scheduler.state_dict() for m in (used, other)]
+    assert states[0] == states[1]
+
+
+class StepsItsScheduler(Line):
+    """Manual optimization that steps its scheduler itself, after every step."""
+
+    def __init__(self) -> None:
+        super().__init__(rising_slowly)
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(self.loss(batch))
+        optimizer.step()
+        self.lr_schedulers().step()  # type: ignore[union-attr, call-arg]
+
+
+def rising_slowly(module: Line) -> Any:
+    optimizer = RecordingSGD(module.parameters(), lr=0.1)
+    return [optimizer], [torch_schedulers.StepLR(optimizer, 3, 0.5)]
+
+
+def test_overriding_in_manual_optimization_where_the_module_steps_its_scheduler() -> None:
+    callback = LearningRateWarmup(4, "cosine", total=20, override_module_scheduler=True)
+    assert fit(callback, StepsItsScheduler(), max_epochs=2).used == callback.values(
+        0.1, total_steps=20, steps_per_epoch=10
+    )
