@@ -19,6 +19,7 @@ from lightning_warmup.preview.values import values_of_steps
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.training.base_values import BeforeTraining, State
 from lightning_warmup.training.begin import begin_fit, fresh_values
+from lightning_warmup.training.checked_state import checked_state
 from lightning_warmup.training.fit import ScheduledFit
 
 if TYPE_CHECKING:
@@ -163,14 +164,16 @@ class ScheduleCallback(LetsGo, Callback, ABC):
             same = self._generate_state_key(parameter=self._config.parameter).removesuffix("}")
             for key, state in states.items():
                 ours = isinstance(key, str) and key.startswith(same)
-                if ours and (self._config.optimizer is None or self._config.optimizer in state["optimizers"]):
+                others = state.get("optimizers", {}) if ours else {}
+                if ours and (self._config.optimizer is None or self._config.optimizer in others):
+                    state = checked_state(self._config.owner, state)
                     optimizers = {**self._before.state.get("optimizers", {}), **state["optimizers"]}
                     self._before.state = {**state, "optimizers": optimizers}
 
     @override
     def load_state_dict(self, state_dict: State) -> None:
         # FSDP and DeepSpeed load after on_fit_start: nothing is made of the state before on_train_start.
-        self._before.state = state_dict
+        self._before.state = checked_state(self._config.owner, state_dict)
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -196,10 +196,19 @@ def measurement_for(config: ScheduleConfig, run: Run, state: dict[str, Any] | No
     Args:
         config: What the user configured.
         run: The run that is planned over.
-        state: What the measurement's ``state`` gave in the run that is resumed; None without one.
+        state: What the measurement's ``state`` gave in the run that is resumed; None without one. That of another kind
+            of measurement is of no use: then it is measured anew, and an INFO line says so.
     """
     if isinstance(config.initial, CriticalLearningRate):
+        state = _of_its_kind(config, config.initial, state, "share")
         return CriticalStartMeasurement(config, config.initial, run, state)
     if isinstance(config.warmup, PersistentCatapultWarmup):
-        return CatapultMeasurement(config, config.warmup, run, state)
+        return CatapultMeasurement(config, config.warmup, run, _of_its_kind(config, config.warmup, state, "rate"))
+    return None
+
+
+def _of_its_kind(config: ScheduleConfig, spec: object, state: dict[str, Any] | None, key: str) -> dict[str, Any] | None:
+    if state is None or key in state:
+        return state
+    rank_zero_info(f"{config.owner}: the checkpoint knows of another measurement than {spec!r}, which starts anew.")
     return None

@@ -97,6 +97,12 @@ def base_values(
         base.steps = resumed_step
         if resumed_step and several:
             base.steps = _steps_by_its_state(config.owner, index, optimizer)
+        if resumed_step and config.resume == "checkpoint" and config.target is None and base.own != before.fresh[index]:
+            rank_zero_warn(
+                f"{config.owner}: the checkpoint has no state of this callback, and the {config.parameter} that it was"
+                f" at, {base.own}, is taken for the optimizer's own; the config has {before.fresh[index]}. Give"
+                " resume='config' to set out from that."
+            )
         return base
 
     loaded = _of_these_groups(
