@@ -121,8 +121,7 @@ class ScheduledOptimizer:
         if self._writer is None:
             self._writer = param_groups.fastest_writer(groups, self.key)
             self._floats = param_groups.hold_floats(groups, self.key)
-        if len(groups) == len(values):  # else there is nothing right to write, and the next step says so
-            self._writer(groups, self.key, values)
+        self._writer(groups, self.key, values)
         self._stamps = values if self._floats else _stamps(map(self._entry, groups))
 
     def look_again(self) -> None:

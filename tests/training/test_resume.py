@@ -236,7 +236,9 @@ def test_an_idle_run_between_loses_nothing(tmp_path: Path) -> None:
 def test_config_wins_without_a_state_too(tmp_path: Path) -> None:
     path = saved(tmp_path, lr=0.3)
     assert resume(path, warmup(resume="config"), lr=0.1) == curve(0.1)[20:]
-    assert resume(path, warmup(), lr=0.1) == curve(0.3)[20:]
+    message = r"no state of this callback, and the lr that it was at, \[0.3\], is taken .* the config has \[0.1\]"
+    with pytest.warns(UserWarning, match=message):
+        assert resume(path, warmup(), lr=0.1) == curve(0.3)[20:]
 
 
 @pytest.mark.filterwarnings("ignore:.*add the following callbacks")
