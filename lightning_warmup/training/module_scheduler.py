@@ -178,9 +178,7 @@ class ModuleScheduler:
     def _wrap(self, pl_module: pl.LightningModule, before: Callable[[], None], after: Callable[[], None]) -> None:
         self._pl_module = pl_module
         self._own_hook = vars(pl_module).get("lr_scheduler_step")
-        pl_module.lr_scheduler_step = _Around(  # type: ignore[method-assign]
-            pl_module.lr_scheduler_step, self.schedulers, before, after
-        )
+        pl_module.lr_scheduler_step = _Around(pl_module.lr_scheduler_step, before, after)  # type: ignore[method-assign]
 
     def remove(self) -> None:
         """Give the module its own hook back."""
@@ -193,20 +191,17 @@ class ModuleScheduler:
 
 
 class _Around:
-    """A module's ``lr_scheduler_step`` with something before and after it; a copy of it is the bare hook again."""
+    """A module's ``lr_scheduler_step`` with something before and after it; a copy of it is the bare hook again.
 
-    def __init__(
-        self, hook: Any, schedulers: Sequence[Any], before: Callable[[], None], after: Callable[[], None]
-    ) -> None:
+    Around every scheduler: one of an optimizer that is not ours finds ours as they were, and leaves them so.
+    """
+
+    def __init__(self, hook: Any, before: Callable[[], None], after: Callable[[], None]) -> None:
         self._hook = hook
-        self._schedulers = set(map(id, schedulers))
         self._before = before
         self._after = after
 
     def __call__(self, scheduler: Any, metric: Any) -> None:
-        if id(scheduler) not in self._schedulers:
-            self._hook(scheduler, metric)
-            return
         self._before()
         try:
             self._hook(scheduler, metric)
