@@ -297,9 +297,12 @@ DECAYS = [
         shape=CosineRestartsDecay, trained=CosineRestartsDecay(2, multiplier=2, gamma=0.9),
         drawn=[CosineRestartsDecay(30)],
         values=[
-            (CosineRestartsDecay(4), [1, cosine(1 / 4), 0.5, cosine(3 / 4)] * 2 + [1, 1, 1]),
-            (CosineRestartsDecay(1), [1] * 11),
+            (CosineRestartsDecay(4), [1, cosine(1 / 4), 0.5, cosine(3 / 4)] * 2 + [0, 0, 0]),
+            (CosineRestartsDecay(1), [1] * 8 + [0] * 3),
             (CosineRestartsDecay(3, final=0.4), [1, 0.85, 0.55, 1, 0.85, 0.55, 1, 0.85, 0.55, 0.55, 0.55]),
+            (CosineRestartsDecay(4, gamma=0.5, final=0.2),
+             [1, 0.2 + 0.8 * cosine(1 / 4), 0.6, 0.2 + 0.8 * cosine(3 / 4),
+              0.5, 0.2 + 0.3 * cosine(1 / 4), 0.35, 0.2 + 0.3 * cosine(3 / 4), 0.2, 0.2, 0.2]),
             (CosineRestartsDecay(3, gamma=0.5), [1, 0.75, 0.25, 0.5, 0.375, 0.125, 0.25, 0.1875, 0.0625]),
             (CosineRestartsDecay(3, gamma=0.5, final=0.1), [1, 0.775, 0.325, 0.5, 0.4, 0.2, 0.25, 0.2125, 0.1375]),
             (CosineRestartsDecay(2, multiplier=2), [1, 0.5, 1, cosine(1 / 4), 0.5, cosine(3 / 4), 1, cosine(1 / 8)]),
@@ -307,7 +310,7 @@ DECAYS = [
              [1, 0.5, 0.375, 0.125, *(cosine(t / 9) / 4 for t in range(4))]),
             (CosineRestartsDecay(2, multiplier=1.5), [1, 0.5, 1, 0.75, 0.25, 1, cosine(1 / 4.5), cosine(2 / 4.5)]),
         ],
-        values_of_the_run=[(CosineRestartsDecay("25%"), [1, 0.5, 1, 0.5, 1, 0.5, 1, 0.5, 1, 1, 1])],
+        values_of_the_run=[(CosineRestartsDecay("25%"), [1, 0.5, 1, 0.5, 1, 0.5, 1, 0.5, 0, 0, 0])],
     ),
     # By epoch it is another one, with unit="epoch": training/test_torch_decay.py; its picture is among the schedulers.
     DecayRow(

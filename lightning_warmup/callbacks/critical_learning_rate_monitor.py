@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from lightning_warmup.callbacks.letting_go import LetsGo
 from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, search
+from lightning_warmup.schedule.checks import is_count, plain
 from lightning_warmup.training import param_groups
 
 
@@ -44,7 +45,8 @@ class CriticalLearningRateMonitor(LetsGo, Callback):
     """
 
     def __init__(self, every_n_steps: int = 100) -> None:
-        if not isinstance(every_n_steps, int) or isinstance(every_n_steps, bool) or every_n_steps < 1:
+        every_n_steps = plain(every_n_steps)
+        if not is_count(every_n_steps, 1):
             raise ValueError(f"CriticalLearningRateMonitor(every_n_steps={every_n_steps!r}): expected an int ≥ 1.")
         self.every_n_steps = every_n_steps
         self._live: LiveBatch | None = None

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
 from lightning_warmup.callbacks.letting_go import LetsGo
-from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.checks import is_count, is_number, plain
 
 
 class LossSpikeMonitor(LetsGo, Callback):
@@ -46,7 +46,8 @@ class LossSpikeMonitor(LetsGo, Callback):
     """
 
     def __init__(self, window: int = 20, threshold: float = 2.0) -> None:
-        if not isinstance(window, int) or isinstance(window, bool) or window < 1:
+        window, threshold = plain(window), plain(threshold)
+        if not is_count(window, 1):
             raise ValueError(f"LossSpikeMonitor(window={window!r}): expected a number of batches, an int ≥ 1.")
         if not is_number(threshold) or threshold <= 1:
             raise ValueError(f"LossSpikeMonitor(threshold={threshold!r}): expected a finite number > 1, such as 2.0.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from lightning_warmup.critical.search import CriticalLearningRateResult
-from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.checks import is_number, keep_plain
 from lightning_warmup.schedule.durations import Duration, parse_duration
 from lightning_warmup.schedule.measured import Measured
 from lightning_warmup.schedule.warmups import Warmup
@@ -50,6 +50,7 @@ class PersistentCatapultWarmup(Warmup, Measured):
     counts_steps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        keep_plain(self)
         owner = "PersistentCatapultWarmup"
         if not is_number(self.max_growth) or self.max_growth <= 1:
             raise ValueError(f"{owner}(max_growth={self.max_growth!r}): expected a finite number > 1.")

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from lightning_warmup.critical.search import CriticalLearningRateResult, check_search
-from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.checks import is_number, keep_plain
 from lightning_warmup.schedule.measured import MeasuredLearningRate
 
 
@@ -49,6 +49,7 @@ class CriticalLearningRate(MeasuredLearningRate):
     max_forwards: int = 24
 
     def __post_init__(self) -> None:
+        keep_plain(self)
         owner = "CriticalLearningRate"
         shares = (
             {"safety": self.safety} if self.fallback is None else {"safety": self.safety, "fallback": self.fallback}

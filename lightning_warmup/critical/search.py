@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from lightning_warmup.schedule.checks import is_number, positive
+from lightning_warmup.schedule.checks import is_count, is_number, positive
 
 Status = Literal["found", "above_stop", "ascent", "exhausted"]
 """How a search ended; see :class:`CriticalLearningRateResult`."""
@@ -122,5 +122,5 @@ def check_search(owner: str, tolerance: object, max_forwards: object) -> None:
     """Raise ValueError if a search cannot be made with these."""
     if not is_number(tolerance) or not 0 < tolerance < 1:  # type: ignore[operator]
         raise ValueError(f"{owner}(tolerance={tolerance!r}): expected a number in (0, 1), such as 1/16.")
-    if not isinstance(max_forwards, int) or isinstance(max_forwards, bool) or max_forwards < 2:
+    if not is_count(max_forwards, 2):
         raise ValueError(f"{owner}(max_forwards={max_forwards!r}): expected an int ≥ 2, such as 24.")

@@ -1,10 +1,9 @@
 """What each step of a run would use, without a Trainer."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.checks import is_count, is_number, plain
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run, resolve
@@ -24,21 +23,24 @@ def values_of_steps(
         raise ValueError(
             f"{config.depends_on_the_run!r} depends on the run itself: its values cannot be had without a Trainer."
         )
+    lr, betas = plain(lr), plain(betas)
+    total_steps, steps_per_epoch, batch_size = plain(total_steps), plain(steps_per_epoch), plain(batch_size)
     for name, count in (
         ("total_steps", total_steps),
         ("steps_per_epoch", steps_per_epoch),
         ("batch_size", 1 if batch_size is None else batch_size),
     ):
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        if not is_count(count, 1):
             raise ValueError(f"{owner}.values({name}={count!r}): expected an int ≥ 1.")
     names: list[str | None] = list(lr) if isinstance(lr, Mapping) else [None]
     own = list(lr.values()) if isinstance(lr, Mapping) else [lr]
     for value in own:
         if not is_number(value) or value < 0:
             raise ValueError(f"{owner}.values(lr={lr!r}): expected finite numbers ≥ 0.")
+    own = list(map(float, own))
     run = Run(
         steps=total_steps,
-        epochs=math.ceil(total_steps / steps_per_epoch),
+        epochs=-(-total_steps // steps_per_epoch),
         steps_per_epoch=steps_per_epoch,
         batch_size=batch_size,
         no_batch_size="give values(..., batch_size=...)",

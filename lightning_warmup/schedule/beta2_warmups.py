@@ -44,8 +44,7 @@ class Beta2Warmup(Warmup):
 class UntunedLinearWarmup(Beta2Warmup):
     r"""Linear over :math:`2 / (1 - \beta_2)` steps: :math:`\min(1, t (1 - \beta_2) / 2)`.
 
-    Ma & Yarats 2019 (arXiv 1910.04209). The length is cut to whole steps in floating point, as the PyPI package
-    ``pytorch_warmup`` does: 1,999 at β2 = 0.999.
+    Ma & Yarats 2019 (arXiv 1910.04209).
 
     Raises:
         ValueError: At fit start, for an optimizer without β2; with ``warmup_initial_lr`` or ``interval="epoch"``.
@@ -58,14 +57,14 @@ class UntunedLinearWarmup(Beta2Warmup):
     """
 
     def weight_at(self, t: int, beta2: float) -> float:
-        return min(1.0, t / int(2 / (1 - beta2)))
+        return min(1.0, t * (1 - beta2) / 2)
 
 
 @dataclass(frozen=True)
 class UntunedExponentialWarmup(Beta2Warmup):
     r"""Exponential with the time constant :math:`1 / (1 - \beta_2)`: :math:`1 - \exp(-(1 - \beta_2) t)`.
 
-    Ma & Yarats 2019 (arXiv 1910.04209). The time constant is cut to whole steps, as in ``pytorch_warmup``.
+    Ma & Yarats 2019 (arXiv 1910.04209).
 
     Raises:
         ValueError: At fit start, for an optimizer without β2; with ``warmup_initial_lr`` or ``interval="epoch"``.
@@ -78,7 +77,7 @@ class UntunedExponentialWarmup(Beta2Warmup):
     """
 
     def weight_at(self, t: int, beta2: float) -> float:
-        return 1.0 - math.exp(-t / int(1 / (1 - beta2)))
+        return 1 - math.exp(-(1 - beta2) * t)
 
 
 @dataclass(frozen=True)

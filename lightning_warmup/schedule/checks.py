@@ -1,12 +1,25 @@
-"""Checks of single numbers, each error quoting the parameter, the value and the fix."""
+"""Numbers of whatever library as Python's own, and checks of them, each error quoting parameter, value and fix."""
 
 import math
-from numbers import Real
+from collections.abc import Callable
+from dataclasses import fields
+from numbers import Integral, Rational, Real
+from typing import Any
 
 
 def is_number(value: object) -> bool:
     """Whether ``value`` is a finite real number; a bool is not."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond what a float can hold
+        return False
+
+
+def is_count(value: object, least: int) -> bool:
+    """Whether ``value`` is a whole number ≥ ``least``, of an integer type; a bool is not."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least  # type: ignore[operator]
 
 
 def positive(owner: str, name: str, value: object) -> None:
@@ -19,3 +32,52 @@ def non_negative(owner: str, name: str, value: object) -> None:
     """Raise ValueError unless ``value`` is a finite number ≥ 0."""
     if not is_number(value) or value < 0:  # type: ignore[operator]
         raise ValueError(f"{owner}({name}={value!r}): expected a finite number ≥ 0.")
+
+
+def plain(value: Any) -> Any:
+    """``value`` with its numbers as Python's own; what is no number stays what it is.
+
+    numpy's numbers are numbers, but a pickle, a repr or a YAML that holds them is no plain one, and a checkpoint with
+    them does not load.
+
+    >>> from fractions import Fraction
+    >>> plain([Fraction(1, 4), 3, "10%", None])
+    [0.25, 3, '10%', None]
+    """
+    if type(value) in (list, tuple, dict):
+        entries = list(value.values() if isinstance(value, dict) else value)
+        numbers = list(map(plain, entries))
+        if all(number is entry for number, entry in zip(numbers, entries, strict=True)):
+            return value
+        return dict(zip(value, numbers, strict=True)) if isinstance(value, dict) else type(value)(numbers)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, float | Rational):
+        return float(value)
+    # The decimal number that was written, not the one next to it that another precision makes of it: 0.1f is 0.1.
+    return float(str(value))
+
+
+def keep_plain(shape: object) -> None:
+    """Keep the numbers among the fields of a frozen dataclass as Python's own."""
+    for field in fields(shape):  # type: ignore[arg-type]
+        if field.init:
+            object.__setattr__(shape, field.name, plain(getattr(shape, field.name)))
+
+
+class FunctionError(ValueError):
+    """A function of the user's has failed; the message says which, where and how."""
+
+
+def call_function(shape: object, function: Callable[[float], float], u: float) -> float:
+    """What a user's function gives, as a float.
+
+    Raises:
+        FunctionError: If the function raises anything, or gives no number.
+    """
+    try:
+        return float(function(u))
+    except Exception as error:
+        raise FunctionError(f"{shape!r} fails at u = {u!r}: {type(error).__name__}: {error}.") from error

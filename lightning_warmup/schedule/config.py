@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lightning_warmup.schedule.checks import is_count, keep_plain
 from lightning_warmup.schedule.decays import Decay, DecayName, decay_named
 from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
-from lightning_warmup.schedule.group_values import check_spec
+from lightning_warmup.schedule.group_values import as_number, check_spec
 from lightning_warmup.schedule.measured import Measured, MeasuredLearningRate
 from lightning_warmup.schedule.scaling import BatchSizeScaling
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
@@ -54,6 +55,7 @@ class ScheduleConfig:
     """The part of the warmup that the run is asked for, if there is one."""
 
     def __post_init__(self) -> None:
+        keep_plain(self)
         of_lr = self.parameter == "lr"
         owner = "LearningRateWarmup" if of_lr else "HyperparameterWarmup"
         self._derive("owner", owner)
@@ -74,6 +76,11 @@ class ScheduleConfig:
             check_spec(owner, self.initial_name, self.initial, relative=True)
         if not isinstance(self.target, BatchSizeScaling):
             check_spec(owner, self.target_name, self.target, relative=False)
+        if of_lr and isinstance(self.target, int | float | str) and as_number(self.target) == 0:
+            raise ValueError(
+                f"{owner}(target_lr={self.target!r}): nothing would be trained. Give a rate > 0, or, to freeze some of"
+                " the param groups, a mapping: {'backbone': 0.0, 'default': None}."
+            )
         self._check_phases()
         self._check_warmup_that_counts_steps()
         if self.total != "auto":
@@ -143,7 +150,7 @@ class ScheduleConfig:
         ):
             if value not in choices:
                 raise ValueError(f"{owner}({name}={value!r}): expected one of {', '.join(map(repr, choices))}.")
-        if optimizer is not None and (not isinstance(optimizer, int) or isinstance(optimizer, bool) or optimizer < 0):
+        if optimizer is not None and not is_count(optimizer, 0):
             raise ValueError(f"{owner}(optimizer={optimizer!r}): expected the index of an optimizer, or None for all.")
         if self.resume not in ("checkpoint", "config"):
             raise ValueError(f"{owner}(resume={self.resume!r}): expected 'checkpoint' or 'config'.")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, cast
 
-from lightning_warmup.schedule.checks import non_negative, positive
+from lightning_warmup.schedule.checks import call_function, keep_plain, non_negative, positive
 from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
 
 DecayName = Literal["constant", "linear", "cosine", "inverse_sqrt", "one_minus_sqrt"]
@@ -60,6 +60,9 @@ class Decay(ABC):
     measured: ClassVar[bool] = False
     """Whether the value depends on what the run itself does."""
 
+    def __post_init__(self) -> None:
+        keep_plain(self)
+
     def __str__(self) -> str:
         return _words(self)
 
@@ -69,8 +72,12 @@ class Decay(ABC):
 
     def values(self, tau: float, length: float, target: Sequence[float]) -> list[float]:
         """The value of every param group."""
-        factor = self.factor_at(tau, length)
+        factor = float(self.factor_at(tau, length))  # numpy's own would end up in checkpoints
         return [high * factor for high in target]
+
+    def settles(self, last: float) -> float | None:
+        """Of a shape that only jumps, τ of its last jump up to ``last``, 0 if there is none; None of all others."""
+        return None
 
     def check(self, length: float, target: Sequence[float]) -> None:  # noqa: B027  # most are known to be right
         """Raise ValueError if this shape, resolved, cannot run for ``length``."""
@@ -96,6 +103,9 @@ class ConstantDecay(Decay):
     def factor_at(self, tau: float, length: float) -> float:
         return 1.0
 
+    def settles(self, last: float) -> float:
+        return 0
+
 
 @dataclass(frozen=True)
 class LinearDecay(Decay):
@@ -119,6 +129,7 @@ class LinearDecay(Decay):
     final: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         non_negative("LinearDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
@@ -148,6 +159,7 @@ class CosineDecay(Decay):
     final: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         non_negative("CosineDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
@@ -176,6 +188,7 @@ class PolynomialDecay(Decay):
     final: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("PolynomialDecay", "power", self.power)
         non_negative("PolynomialDecay", "final", self.final)
 
@@ -205,6 +218,7 @@ class OneMinusSqrtDecay(Decay):
     final: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         non_negative("OneMinusSqrtDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
@@ -219,7 +233,8 @@ class ExponentialDecay(Decay):
 
     Args:
         gamma: Factor after each ``every``, finite and > 0.
-        every: Duration > 0; a bare int counts steps, or epochs with ``interval="epoch"``.
+        every: Duration > 0; a bare int counts steps, or epochs with ``interval="epoch"``, where it must be a whole
+            number of epochs.
 
     Raises:
         ValueError: If ``gamma`` or ``every`` is out of range.
@@ -234,6 +249,7 @@ class ExponentialDecay(Decay):
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("ExponentialDecay", "gamma", self.gamma)
         _positive_duration("ExponentialDecay", "every", self.every)
 
@@ -251,7 +267,8 @@ class StepDecay(Decay):
     .. math:: \max(\mathrm{final}, \mathrm{gamma}^{⌊\tau / \mathrm{every}⌋})
 
     Args:
-        every: Duration > 0 between steps; a bare int counts steps, or epochs with ``interval="epoch"``.
+        every: Duration > 0 between steps; a bare int counts steps, or epochs with ``interval="epoch"``, where it must
+            be a whole number of epochs.
         gamma: Factor of each step, finite and > 0.
         final: Floor of the factor, finite and ≥ 0.
 
@@ -270,12 +287,23 @@ class StepDecay(Decay):
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive_duration("StepDecay", "every", self.every)
         positive("StepDecay", "gamma", self.gamma)
         non_negative("StepDecay", "final", self.final)
 
     def factor_at(self, tau: float, length: float) -> float:
         return max(self.final, math.pow(self.gamma, tau // cast(int, self.every)))
+
+    def settles(self, last: float) -> float | None:
+        every = cast(int, self.every)
+        if last == math.inf:
+            return None
+        jumps = last // every if self.gamma != 1 else 0
+        if self.gamma < 1 and self.final > 0:
+            # The jump that gets to the floor, less a rounding error, is the last.
+            jumps = min(jumps, max(0, math.ceil(math.log(self.final) / math.log(self.gamma) - 1e-9)))
+        return jumps * every
 
     def resolved(self, context: DecayContext) -> "StepDecay":
         return replace(self, every=context.intervals("StepDecay", "every", self.every))
@@ -290,13 +318,14 @@ class MultiStepDecay(Decay):
     Where t counted from the start of the run.
 
     Args:
-        milestones: Increasing durations from the start of the run, none inside the warmup or hold. Step m is the first
-            with the lower value. A bare int counts steps, or epochs with ``interval="epoch"``.
+        milestones: Durations from the start of the run that do not decrease, none inside the warmup or hold; one that
+            is there twice is two steps at once. Step m is the first with the lower value. A bare int counts steps, or
+            epochs with ``interval="epoch"``. One that the run does not reach is told by a warning.
         gamma: Factor of each step, finite and > 0.
 
     Raises:
-        ValueError: If ``milestones`` is empty, not increasing, or one falls inside the warmup or hold; if ``gamma`` is
-            out of range.
+        ValueError: If ``milestones`` is empty, decreasing, or one falls inside the warmup or hold; if ``gamma`` is out
+            of range.
 
     >>> from lightning_warmup import LearningRateWarmup
     >>> LearningRateWarmup(0, MultiStepDecay([2, 4], gamma=0.5)).values(1.0, total_steps=5, steps_per_epoch=5)
@@ -308,6 +337,7 @@ class MultiStepDecay(Decay):
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         call = f"MultiStepDecay(milestones={self.milestones!r})"
         if isinstance(self.milestones, str) or not isinstance(self.milestones, Sequence) or not self.milestones:
             raise ValueError(f"{call}: expected a list of one duration or more, for example [30, 60, 80].")
@@ -318,12 +348,21 @@ class MultiStepDecay(Decay):
             self._check_increasing(self.milestones)
 
     def _check_increasing(self, milestones: Sequence[Duration]) -> None:
-        if any(a >= b for a, b in itertools.pairwise(cast(Sequence[int], milestones))):
+        if any(a > b for a, b in itertools.pairwise(cast(Sequence[int], milestones))):
             resolved = "" if milestones == self.milestones else f" (here {list(milestones)})"
-            raise ValueError(f"MultiStepDecay(milestones={self.milestones!r}){resolved} must increase: sort them.")
+            raise ValueError(
+                f"MultiStepDecay(milestones={self.milestones!r}){resolved} must increase, or stay the same: sort them."
+            )
 
     def factor_at(self, tau: float, length: float) -> float:
         return self.gamma ** sum(milestone <= tau for milestone in cast(Sequence[int], self.milestones))
+
+    def settles(self, last: float) -> float:
+        return max((cast(int, milestone) for milestone in self.milestones if cast(int, milestone) <= last), default=0)
+
+    def unreached(self, last: float) -> list[int]:
+        """Which of the milestones come after ``last``, by their index."""
+        return [i for i, milestone in enumerate(self.milestones) if cast(int, milestone) > last]
 
     def resolved(self, context: DecayContext) -> "MultiStepDecay":
         milestones = [context.position("MultiStepDecay", "milestones", milestone) for milestone in self.milestones]
@@ -349,7 +388,8 @@ class InverseSqrtDecay(Decay):
     counted from 1.
 
     Args:
-        timescale: Duration s > 0; unset, the warmup's length, or 1 without a warmup.
+        timescale: Duration s > 0, with ``interval="epoch"`` a whole number of epochs; unset, the warmup's length, or 1
+            without a warmup.
 
     Raises:
         ValueError: If ``timescale`` is out of range.
@@ -363,6 +403,7 @@ class InverseSqrtDecay(Decay):
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.timescale is not None:
             _positive_duration("InverseSqrtDecay", "timescale", self.timescale)
 
@@ -384,15 +425,14 @@ class CosineRestartsDecay(Decay):
 
     .. math:: \mathrm{final} + (\mathrm{gamma}^k - \mathrm{final}) \cdot \tfrac{1}{2}(1 + \cos \pi u_k)
 
-    with :math:`u_k` the share of the cycle done. SGDR, Loshchilov & Hutter 2016 (arXiv 1608.03983).
+    with :math:`u_k` the share of the cycle done. Where the decay ends just when a cycle does, ``final`` is held from
+    there on, in a cooldown, say: no other cycle begins. SGDR, Loshchilov & Hutter 2016 (arXiv 1608.03983).
 
     Args:
-        period: Length of the first cycle, a duration > 0.
+        period: Length of the first cycle, a duration > 0, with ``interval="epoch"`` a whole number of epochs.
         multiplier: Each cycle is so many times longer than the last, ≥ 1.
         gamma: Each cycle starts so many times higher than the last, > 0.
         final: Factor at the end of every cycle, finite and ≥ 0.
-
-    A cooldown that begins exactly at a restart holds the restarted value.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -410,6 +450,7 @@ class CosineRestartsDecay(Decay):
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _positive_duration("CosineRestartsDecay", "period", self.period)
         positive("CosineRestartsDecay", "multiplier", self.multiplier)
         if self.multiplier < 1:
@@ -422,6 +463,8 @@ class CosineRestartsDecay(Decay):
 
     def factor_at(self, tau: float, length: float) -> float:
         cycle, start = self._cycle(tau)
+        if tau == length and tau == start:  # the end, and of a cycle too: no other begins
+            return self.final
         share = (tau - start) / (cast(int, self.period) * self.multiplier**cycle)
         return self.final + (self.gamma**cycle - self.final) * 0.5 * (1 + math.cos(math.pi * share))
 
@@ -453,10 +496,12 @@ class FunctionDecay(Decay):
 
     Args:
         function: Called with the share u in [0, 1] of the decay done; returns the factor of the target, finite and
-            ≥ 0, 1 at u = 0 if the curve is to be continuous. An import path in YAML, for example ``my_module.curve``.
+            ≥ 0, 1 at u = 0 if the curve is to be continuous. It may have no value at u = 1 where no step uses that:
+            without a cooldown, the last step has u < 1. An import path in YAML, for example ``my_module.curve``.
 
     Raises:
-        ValueError: If ``function`` is not callable; at fit start, if it returns what is no learning rate.
+        ValueError: If ``function`` is not callable; at fit start, if it raises an exception, or returns what is no
+            learning rate.
 
     >>> from lightning_warmup import LearningRateWarmup
     >>> LearningRateWarmup(0, FunctionDecay(lambda u: 1 - u**2)).values(1.0, total_steps=4, steps_per_epoch=4)
@@ -466,13 +511,14 @@ class FunctionDecay(Decay):
     function: Callable[[float], float]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not callable(self.function):
             raise ValueError(
                 f"FunctionDecay(function={self.function!r}) is not callable: give a function of the share u in [0, 1]."
             )
 
     def factor_at(self, tau: float, length: float) -> float:
-        return float(self.function(tau / length))
+        return call_function(self, self.function, tau / length)
 
 
 def decay_named(name: str, owner: str = "LearningRateWarmup") -> Decay:

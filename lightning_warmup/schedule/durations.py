@@ -2,10 +2,12 @@
 
 import math
 import re
+import sys
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from lightning_warmup.schedule.checks import is_count, is_number, plain
 from lightning_warmup.schedule.past import Knots, Pace
 
 Duration = int | float | str
@@ -19,6 +21,8 @@ _FORMS = (
     " or '10%', or a string such as '500 steps', '5 epochs' or '50000 samples'"
 )
 _MAY_BE_LEFT_OUT = ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup")
+_REPEATED = ("every", "period", "timescale")
+"""Durations that a shape counts by: one that is rounded is wrong by more with every repetition."""
 _PATTERN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*(%|steps?|epochs?|samples?)\s*", re.IGNORECASE)
 
 
@@ -50,20 +54,21 @@ def parse_duration(owner: str, name: str, value: object, *, also: str = "") -> L
     ValueError: LearningRateWarmup(warmup=1000.0): a float is a share of the run and lies in (0, 1); write 1000 or \
 '1000 steps'. ...
     """
+    value = plain(value)
     call = f"{owner}({name}={value!r})"
-    if isinstance(value, str) and (match := _PATTERN.fullmatch(value)):
+    if isinstance(value, str) and (match := _PATTERN.fullmatch(value)) and _is_countable(match[1]):
         amount, unit = Fraction(match[1]), match[2].lower().rstrip("s")
         if unit != "%":
             return Length(amount, unit)  # type: ignore[arg-type]  # the pattern allows nothing else
         if amount <= 100:
             return Length(amount / 100, "share")
         raise ValueError(f"{call}: a share of the run is at most '100%'. Expected {_FORMS}{also}.")
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and is_count(value, 0) and is_number(value):
         return Length(Fraction(value), "interval")
     if isinstance(value, float):
         if 0 <= value < 1:
             # The decimal number that was written, not the binary one next to it: 0.29 of 100 is 29.
-            return Length(Fraction(repr(float(value))), "share")
+            return Length(Fraction(repr(value)), "share")
         if value >= 1 and math.isfinite(value):
             whole = math.floor(value + 0.5)
             instead = "1 or '100%'" if value == 1 else f"{whole} or '{whole} steps'"
@@ -71,6 +76,12 @@ def parse_duration(owner: str, name: str, value: object, *, also: str = "") -> L
                 f"{call}: a float is a share of the run and lies in (0, 1); write {instead}. Expected {_FORMS}{also}."
             )
     raise ValueError(f"{call} is not a duration. Expected {_FORMS}{also}.")
+
+
+def _is_countable(number: str) -> bool:
+    """Whether a float can hold a number: 1e999 steps are none, and 1e-999 are none but 0."""
+    amount = float(number)
+    return amount < math.inf and (amount > 0 or not re.search("[1-9]", number.lower().partition("e")[0]))
 
 
 class TooShortError(ValueError):
@@ -88,6 +99,7 @@ class Run:
         batch_size: Samples behind one optimizer step, over all processes and micro-batches, or None if unknown.
         past_epochs: Where epochs had other lengths: see :class:`Pace`.
         past_samples: Where steps had other batch sizes.
+        goes_on: Whether steps may be taken past the end that is planned.
         no_total: Why ``steps`` or ``epochs`` is None, and what to do: ends an error message.
         no_steps_per_epoch: The same for ``steps_per_epoch``.
         no_batch_size: The same for ``batch_size``.
@@ -99,6 +111,7 @@ class Run:
     batch_size: int | None = None
     past_epochs: Knots = ()
     past_samples: Knots = ()
+    goes_on: bool = False
     no_total: str = "give total=..., for example total=10000 or total='20 epochs'"
     no_steps_per_epoch: str = "give it in steps"
     no_batch_size: str = "give it in steps"
@@ -107,9 +120,9 @@ class Run:
         """Length of the run in ``interval``, or None."""
         return self.steps if interval == "step" else self.epochs
 
-    def replace_total(self, steps: int | None, epochs: int | None) -> "Run":
+    def replace_total(self, steps: int | None, epochs: int | None, *, goes_on: bool = False) -> "Run":
         """This run with another length."""
-        return replace(self, steps=steps, epochs=epochs)
+        return replace(self, steps=steps, epochs=epochs, goes_on=goes_on)
 
     @property
     def has_changed(self) -> bool:
@@ -148,8 +161,9 @@ class Run:
             back: Whether it ends there instead.
 
         Raises:
-            ValueError: If the run does not tell what the duration is relative to, or if a positive duration would
-                round to nothing (with ``interval="epoch"``: is under one epoch).
+            ValueError: If the run does not tell what the duration is relative to, if a positive duration would
+                round to nothing (with ``interval="epoch"``: is under one epoch), or if what a shape counts by is no
+                whole number of epochs with ``interval="epoch"``.
 
         >>> run = Run(steps=1000, epochs=10, steps_per_epoch=100, batch_size=32)
         >>> [run.intervals("", "warmup", d, "step") for d in (50, 0.05, "5%", "0.5 epochs", "1600 samples")]
@@ -157,19 +171,25 @@ class Run:
         >>> [run.intervals("", "warmup", d, "epoch") for d in (2, 0.2, "20%", "200 steps", "6400 samples")]
         [2, 2, 2, 2, 2]
         """
+        call = f"{owner}({name}={value!r})"
         exact = self._exact(owner, name, value, interval, since, back)
+        if exact > sys.float_info.max:
+            raise ValueError(f"{call} is more {interval}s than can be counted: write fewer.")
         whole = math.floor(exact + Fraction(1, 2))
         if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
             # Phases may be left out; the durations inside shapes may not.
-            none = (
-                "0 for none, "
-                if name in ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup")
-                else ""
-            )
+            none = "0 for none, " if name in _MAY_BE_LEFT_OUT else ""
             fix = "write 0 for none, or at least one step" if none else "write at least one step"
             if interval == "epoch":
                 fix = f"write {none}at least one epoch, or use interval='step'"
-            raise TooShortError(f"{owner}({name}={value!r}) is {float(exact):.4g} {interval}s of this run: {fix}.")
+            raise TooShortError(f"{call} is {float(exact):.4g} {interval}s of this run: {fix}.")
+        if name in _REPEATED and interval == "epoch" and exact != whole:
+            # What is written in epochs is the same in every run; the rest is not, and a fast_dev_run is short.
+            kind = ValueError if parse_duration(owner, name, value).unit == "epoch" else TooShortError
+            raise kind(
+                f"{call} is {float(exact):.4g} epochs of this run, and interval='epoch' counts whole ones: write a"
+                " whole number of epochs, or use interval='step'."
+            )
         return whole
 
     def _exact(

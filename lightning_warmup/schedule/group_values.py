@@ -33,14 +33,14 @@ def check_spec(owner: str, name: str, spec: object, *, relative: bool) -> None:
 def _check_value(call: str, value: object, relative: bool) -> None:
     if value is None or (relative and isinstance(value, str) and _PERCENT.fullmatch(value)):
         return
-    number = _as_number(value)
+    number = as_number(value)
     if number is None or number < 0:
         forms = "a finite number ≥ 0" + (", '4%' of the target" if relative else "")
         forms += ", 'critical'" if call.startswith("LearningRateWarmup(warmup_initial_lr") else ""
         raise ValueError(f"{call}: {value!r} is no value. Expected {forms}, or a mapping from group name to one.")
 
 
-def _as_number(value: object) -> float | None:
+def as_number(value: object) -> float | None:
     """The number, also where plain YAML left it a string (it reads ``1e-6`` as one); None if it is none."""
     if isinstance(value, str):
         try:
@@ -89,7 +89,7 @@ def target_values(
     if isinstance(spec, BatchSizeScaling):
         assert multiplier is not None
         return [value * multiplier for value in own]
-    entries = [_as_number(entry) for entry in by_group(owner, name, spec, names)]
+    entries = [as_number(entry) for entry in by_group(owner, name, spec, names)]
     return [mine if entry is None else entry for entry, mine in zip(entries, own, strict=True)]
 
 
@@ -102,6 +102,6 @@ def initial_values(
         if isinstance(entry, str) and (percent := _PERCENT.fullmatch(entry)):
             initial.append(high * float(percent[1]) / 100)
         else:
-            number = _as_number(entry)
+            number = as_number(entry)
             initial.append(fallback if number is None else number)
     return initial

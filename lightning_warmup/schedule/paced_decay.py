@@ -1,5 +1,6 @@
 """A decay that counts in epochs or samples, in a run whose epochs or batches have not always been what they are."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -42,6 +43,13 @@ class _PacedDecay(Decay):
 
     def values(self, tau: float, length: float, target: Sequence[float]) -> list[float]:
         return self._decay.values(self._steps(tau), self._steps(length), target)
+
+    def settles(self, last: float) -> float | None:
+        settled = None if last == float("inf") else self._decay.settles(self._steps(last))
+        if settled is None:
+            return None
+        there = self._pace.at(self._start) + Fraction(settled) * self._pace.per_step
+        return math.ceil(self._pace.step(there) - self._start)
 
     def check(self, length: float, target: Sequence[float]) -> None:
         self._decay.check(self._steps(length), target)

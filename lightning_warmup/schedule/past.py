@@ -5,6 +5,7 @@ and of another ahead. What was run stays what it was: the steps taken keep the e
 that they saw, and those to come are counted as they will be.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ class Pace:
     def step(self, amount: Fraction | float) -> Fraction:
         """The step at which the run is as far as ``amount``."""
         return _along(((0, 0), *((y, x) for x, y in self.knots)), Fraction(amount), 1 / self.per_step)
+
+    def first(self, tick: int, stride: int) -> int:
+        """The first step of a tick, where a tick is a step, or (``stride`` > 1) an epoch."""
+        return tick if stride == 1 else math.ceil(self.step(tick))
 
     def changed(self, per_step: Fraction, *knots: tuple[int, int]) -> "Pace":
         """This pace up to the first of ``knots``, then through them, and ``per_step`` from the last of them on."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lightning_warmup.schedule.checks import is_number, non_negative
+from lightning_warmup.schedule.checks import is_count, is_number, non_negative
 from lightning_warmup.schedule.decays import Decay
 
 
@@ -49,6 +49,7 @@ class ReduceOnPlateauDecay(Decay):
     measured: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         owner = "ReduceOnPlateauDecay"
         if not isinstance(self.monitor, str) or not self.monitor:
             raise ValueError(f"{owner}(monitor={self.monitor!r}): expected the name of a logged metric.")
@@ -61,7 +62,7 @@ class ReduceOnPlateauDecay(Decay):
         if not is_number(self.factor) or not 0 < self.factor < 1:
             raise ValueError(f"{owner}(factor={self.factor!r}): expected a number in (0, 1).")
         for name, count in (("patience", self.patience), ("cooldown", self.cooldown)):
-            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            if not is_count(count, 0):
                 raise ValueError(f"{owner}({name}={count!r}): expected an int ≥ 0, a number of evaluations.")
         non_negative(owner, "threshold", self.threshold)
         non_negative(owner, "final", self.final)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
-from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.checks import FunctionError, is_number
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.schedule.decays import Decay, DecayContext, decay_named
+from lightning_warmup.schedule.decays import ConstantDecay, Decay, DecayContext, decay_named
 from lightning_warmup.schedule.durations import Duration, Interval, Run, TooShortError, parse_duration
 from lightning_warmup.schedule.group_values import initial_values, target_values
 from lightning_warmup.schedule.paced_decay import _PacedDecay
@@ -57,7 +57,9 @@ def planned_run(config: ScheduleConfig, run: Run) -> Run:
     else:
         epochs = run.intervals(config.owner, "total", config.total, "epoch", since=0)
         steps = None if pace is None else math.floor(pace.step(epochs))
-    return run.replace_total(steps, epochs)
+    planned, trainers = (steps if config.interval == "step" else epochs), run.total(config.interval)
+    goes_on = planned is not None and (trainers is None or trainers > planned)
+    return run.replace_total(steps, epochs, goes_on=goes_on)
 
 
 def resolve(
@@ -90,7 +92,7 @@ def resolve(
                 f"{config.owner}({config.target_name}={config.target!r}) needs the global batch size:"
                 f" {run.no_batch_size}."
             )
-        multiplier = config.target.multiplier(run.batch_size)
+        multiplier = _multiplier(config, config.target, run.batch_size)
     if target is None:
         target = target_values(config.owner, config.target_name, config.target, names, own, multiplier)
     # SuperGradients' rule: no step trains at 0 unless the user asks for it. A scaled target is warmed up to from
@@ -115,8 +117,7 @@ def resolve(
         for beta in beta2:
             phases.warmup.check_beta2(beta)
         schedule = replace(schedule, beta2=list(beta2))
-    _check_values(config, schedule)
-    return schedule
+    return _checked(config, schedule)
 
 
 def resolve_factor(
@@ -199,6 +200,14 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         )
     if total is not None and sum(phases.values()) > total:
         raise TooShortError(_too_long(config, phases, total))
+    # One that is measured is as long at most.
+    fills = total and warmup == total and not (isinstance(config.warmup, Warmup) and config.warmup.measured)
+    if fills and decay is not None and not isinstance(decay, ConstantDecay):
+        raise TooShortError(
+            f"{config.owner}(warmup={config.warmup!r}, decay={config.decay!r}): the warmup takes all of the"
+            f" {total:,} {interval}s of this run, and the decay never begins. Shorten warmup, train longer, leave decay"
+            " out, or give total=... if the run is longer than that."
+        )
 
     start = phases["warmup"] + phases["hold"]
     end = math.inf
@@ -211,10 +220,10 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
     return Schedule(
         warmup=config.warmup if isinstance(config.warmup, Warmup) else LinearWarmup(config.warmup),
         warmup_length=length,
-        # Where the other phases fill the run, nothing is left to decay.
         decay=decay if end > start else None,
         decay_start=start,
         decay_end=end,
+        end_in_use=bool(phases["cooldown"]) or run.goes_on,
         clock=interval if warmup_interval == interval else "step",
         warmup_stride=warmup_stride,
         decay_stride=decay_stride,
@@ -240,6 +249,20 @@ def _resolved_decay(decay: Decay, run: Run, interval: Interval, warmup: int, sta
     return resolved if pace is None else _PacedDecay(resolved, pace, start)
 
 
+def _multiplier(config: ScheduleConfig, scaling: BatchSizeScaling, batch_size: int) -> float:
+    """Target over own value."""
+    call = f"{config.owner}({config.target_name}={scaling!r})"
+    try:
+        multiplier = scaling.multiplier(batch_size)
+    except Exception as error:
+        raise ValueError(
+            f"{call} fails at a global batch of {batch_size:,}: {type(error).__name__}: {error}."
+        ) from error
+    if not is_number(multiplier) or multiplier < 0:
+        raise ValueError(f"{call} gives {multiplier!r} at a global batch of {batch_size:,}: expected a number ≥ 0.")
+    return float(multiplier)
+
+
 def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int) -> str:
     there = [name for name, length in phases.items() if length]
     written = [f"{name}={getattr(config, name)!r}" for name in there]
@@ -250,32 +273,54 @@ def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int) -> 
     )
 
 
-def _check_values(config: ScheduleConfig, schedule: Schedule) -> None:
-    """Look at the curve before the run does: functions and large factors can make anything of a learning rate."""
-    if schedule.decay is not None:
-        schedule.decay.check(schedule.decay_end - schedule.decay_start, schedule.target)
-    warm = schedule.warmup_length * schedule.warmup_stride
-    last = min(schedule.decay_end * schedule.decay_stride, warm + 1_000_000)
-    if schedule.decay is not None and not schedule.decay.closed_form:
-        last = warm
-    sample = {round(warm * i / 64) for i in range(65)} | {round(last * i / 256) for i in range(257)}
-    if schedule.decay is not None and schedule.decay.measured:
+def _checked(config: ScheduleConfig, schedule: Schedule) -> Schedule:
+    """The schedule, once looked at before the run does: functions and large factors can make anything of a value.
+
+    Only what steps use is looked at. Where none uses the end of the decay, and the shape has no value there, the value
+    of the last step is held in its place.
+
+    Raises:
+        ValueError: If a step would have no value, or none that is finite and ≥ 0.
+    """
+    decay, pace, stride = schedule.decay, schedule.epochs_pace, schedule.decay_stride
+
+    def first(tick: float, stride: int) -> int:
+        return int(tick) * stride if pace is None else pace.first(int(tick), stride)
+
+    ends = schedule.decay_end < math.inf
+    warm = first(schedule.warmup_length, schedule.warmup_stride)
+    last = min(first(schedule.last_tick, stride), warm + 1_000_000) if ends else warm + 1_000_000
+    if decay is not None:
+        decay.check(schedule.decay_end - schedule.decay_start, schedule.target)
+        last = last if decay.closed_form else warm
+    sample = {(warm * i + 32) // 64 for i in range(65)} | {(last * i + 128) // 256 for i in range(257)}
+    if decay is not None and decay.measured:
         sample = {t for t in sample if t < warm}
     if schedule.warmup.measured:
         sample = {t for t in sample if t >= warm}
-    for t in sorted(sample):
+    unused = [first(schedule.decay_end, stride)] if ends and not schedule.end_in_use else []
+    for t in [*sorted(sample), *(unused if decay is not None and decay.closed_form else [])]:
+        name, shape = ("warmup", config.warmup) if t < warm else ("decay", config.decay)
+        cause: BaseException | None = None
+        wrong: str | None = None
         try:
             values = schedule.values(t)
+        except FunctionError as error:
+            cause, wrong = error.__cause__, str(error)
         except OverflowError:
             values = [math.inf]
-        except (TypeError, ZeroDivisionError) as error:
-            shape = config.warmup if t < warm else config.decay
-            raise ValueError(f"{config.owner}: {shape!r} fails at {schedule.clock} {t:,}: {error}.") from error
-        for value in values:
-            if not is_number(value) or value < 0:
-                shape = config.warmup if t < warm else config.decay
-                name = "warmup" if t < warm else "decay"
-                raise ValueError(
-                    f"{config.owner}({name}={shape!r}) gives {value!r} at {schedule.clock} {t:,}: a value must be"
-                    " finite and ≥ 0. Correct the shape."
-                )
+        except Exception as error:
+            cause = error
+            wrong = f"{config.owner}: {shape!r} fails at {schedule.clock} {t:,}: {type(error).__name__}: {error}."
+        if wrong is None:
+            none = [value for value in values if not is_number(value) or value < 0]
+            if not none:
+                continue
+            wrong = (
+                f"{config.owner}({name}={shape!r}) gives {none[0]!r} at {schedule.clock} {t:,}: a value must be finite"
+                " and ≥ 0. Correct the shape."
+            )
+        if t in unused and t not in sample:
+            return replace(schedule, held_tick=schedule.last_tick)
+        raise ValueError(wrong) from cause
+    return schedule

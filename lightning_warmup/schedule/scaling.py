@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from lightning_warmup.schedule.checks import positive
+from lightning_warmup.schedule.checks import keep_plain, positive
 
 
 class BatchSizeScaling(ABC):
@@ -13,6 +13,7 @@ class BatchSizeScaling(ABC):
     reference_batch_size: int
 
     def __post_init__(self) -> None:
+        keep_plain(self)
         positive(type(self).__name__, "reference_batch_size", self.reference_batch_size)
 
     @abstractmethod

@@ -31,6 +31,8 @@ class Schedule:
         decay: Shape of the decay, or None.
         decay_start: First tick of the decay.
         decay_end: Tick from which its last value is held; ``inf`` if the run has no known end.
+        end_in_use: Whether a step uses the value of ``decay_end``: in a cooldown, or past the end of the plan.
+        held_tick: Tick whose value is held, None for ``decay_end``.
         clock: What t counts.
         warmup_stride: t per tick of the warmup: 1, or the steps of an epoch for a staircase in a run counted in steps.
         decay_stride: t per tick of the decay, likewise.
@@ -45,6 +47,8 @@ class Schedule:
     decay: Decay | None = None
     decay_start: int = 0
     decay_end: float = math.inf
+    end_in_use: bool = True
+    held_tick: float | None = None
     clock: Interval = "step"
     warmup_stride: int = 1
     decay_stride: int = 1
@@ -54,11 +58,16 @@ class Schedule:
     beta2: Sequence[float] = ()
 
     by_step: bool = field(init=False, repr=False, compare=False)
+    held: float = field(init=False, repr=False, compare=False)
+    last_tick: float = field(init=False, repr=False, compare=False)
+    """The last tick of the decay that a step uses the value of."""
     _distinct_beta2: "frozenset[float]" = field(init=False, repr=False, compare=False)
     _arrays: "tuple[np.ndarray[Any, Any], ...] | None" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_step", self.clock == "step")
+        object.__setattr__(self, "held", self.decay_end if self.held_tick is None else self.held_tick)
+        object.__setattr__(self, "last_tick", self.decay_end if self.end_in_use else self.decay_end - 1)
         object.__setattr__(self, "_distinct_beta2", frozenset(self.beta2))
         arrays = None
         if len(self.target) >= MANY_GROUPS:
@@ -82,7 +91,7 @@ class Schedule:
             values = list(self.target)
         else:
             # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
-            tau = (tick if tick < self.decay_end else self.decay_end) - self.decay_start
+            tau = (tick if tick < self.held else self.held) - self.decay_start
             length = self.decay_end - self.decay_start
             if self._arrays is not None and type(self.decay).values is Decay.values:
                 values = (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()
@@ -136,7 +145,7 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
         parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")
     else:
         parts.append(f"{_groups([f'{high:.4g}' for high in schedule.target], names)}, no warmup")
-    if schedule.decay is None:
+    if schedule.decay is None or _stays(schedule, schedule.decay):
         parts.append("then constant")
     else:
         warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
@@ -145,10 +154,21 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
         if schedule.decay_end == math.inf or not schedule.decay.closed_form:
             parts.append(f"{schedule.decay} from {decay_unit} {schedule.decay_start:,} on")
         else:
-            end = int(schedule.decay_end)
-            final = [f"{value:.4g}" for value in schedule.values(end * schedule.decay_stride)]
+            # A shape that only jumps is there with its last jump that a step sees.
+            settled = schedule.decay.settles(schedule.last_tick - schedule.decay_start)
+            end = int(schedule.held if settled is None else schedule.decay_start + settled)
+            pace, stride = schedule.epochs_pace, schedule.decay_stride
+            at = end * stride if pace is None else pace.first(end, stride)
+            final = [f"{value:.4g}" for value in schedule.values(at)]
             parts.append(f"{schedule.decay} to {_groups(final, names)} at {decay_unit} {end:,}")
     return f"{parameter} {', '.join(parts)}"
+
+
+def _stays(schedule: Schedule, decay: Decay) -> bool:
+    """Whether the decay never leaves the target, as far as that is known."""
+    if not decay.closed_form or decay.settles(schedule.last_tick - schedule.decay_start) != 0:
+        return False
+    return decay.factor_at(0, schedule.decay_end - schedule.decay_start) == 1
 
 
 def _groups(texts: Sequence[str], names: Sequence[str | None]) -> str:

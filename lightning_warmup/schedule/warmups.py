@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lightning_warmup.schedule.checks import positive
+from lightning_warmup.schedule.checks import call_function, keep_plain, positive
 from lightning_warmup.schedule.durations import Duration, parse_duration
 
 
@@ -35,6 +35,7 @@ class Warmup(ABC):
         return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(self).__name__.removesuffix("Warmup")).lower()
 
     def __post_init__(self) -> None:
+        keep_plain(self)
         parse_duration(type(self).__name__, "duration", self.duration)
 
     def length(self, intervals: Callable[[str, str, Duration], int]) -> int:
@@ -47,7 +48,7 @@ class Warmup(ABC):
 
     def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
         """The value of every param group at the share ``u`` in [0, 1) of the warmup."""
-        weight = self.weight(u)
+        weight = float(self.weight(u))  # numpy's own would end up in checkpoints
         # strict=True would take as long as all the rest for one group.
         return [low + (high - low) * weight for low, high in zip(initial, target)]  # noqa: B905
 
@@ -210,7 +211,8 @@ class FunctionWarmup(Warmup):
             at 0 starts elsewhere than at the initial value.
 
     Raises:
-        ValueError: If ``duration`` is not a duration or ``function`` is not callable.
+        ValueError: If ``duration`` is not a duration or ``function`` is not callable; at fit start, if it raises an
+            exception, or returns what is no learning rate.
 
     >>> from lightning_warmup import LearningRateWarmup
     >>> warmup = FunctionWarmup(4, math.sqrt)
@@ -229,4 +231,4 @@ class FunctionWarmup(Warmup):
             )
 
     def weight(self, u: float) -> float:
-        return float(self.function(u))
+        return call_function(self, self.function, u)

@@ -45,6 +45,7 @@ class TorchDecay(Decay):
     closed_form: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not callable(self.scheduler):
             raise ValueError(
                 f"TorchDecay(scheduler={self.scheduler!r}) is not callable: give a function of the optimizer, such as"

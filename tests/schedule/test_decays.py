@@ -337,13 +337,13 @@ def test_no_milestones(milestones):
         MultiStepDecay(milestones)
 
 
-@pytest.mark.parametrize("milestones", [[30, 30], [60, 30], [10, 30, 20], (5, 4)], ids=repr)
+@pytest.mark.parametrize("milestones", [[60, 30], [10, 30, 20], (5, 4)], ids=repr)
 def test_milestones_that_do_not_increase(milestones):
     with refused(f"MultiStepDecay(milestones={milestones!r})", "must increase", "sort them"):
         MultiStepDecay(milestones)
 
 
-@pytest.mark.parametrize("milestones", [["50%", 10], [50, "50%"], ["1 epoch", "25 steps"]], ids=repr)
+@pytest.mark.parametrize("milestones", [["50%", 10], [51, "50%"], ["1 epoch", "24 steps"]], ids=repr)
 def test_milestones_that_do_not_increase_in_this_run(milestones):
     callback = LearningRateWarmup(0, MultiStepDecay(milestones))
     with refused(f"MultiStepDecay(milestones={milestones!r})", "must increase", "sort them"):
@@ -374,14 +374,14 @@ def test_no_function(function):
     ("decay", "given"),
     [
         (FunctionDecay(lambda u: math.nan), "nan"),
-        (FunctionDecay(lambda u: math.inf if u == 1 else 1.0), "inf"),
+        (FunctionDecay(lambda u: math.inf if u > 0.98 else 1.0), "inf"),
         (FunctionDecay(lambda u: 1 - 1.2 * u), "-"),
         (FunctionDecay(lambda u: -1.0), "-0.1"),
         (ExponentialDecay(10.0), "inf"),
         (StepDecay(1, gamma=10.0), "inf"),
         (CosineRestartsDecay(1, gamma=10.0), "inf"),
     ],
-    ids=["nan", "inf at the end", "negative at the end", "negative", "exponential", "step", "restarts"],
+    ids=["nan", "inf near the end", "negative at the end", "negative", "exponential", "step", "restarts"],
 )
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 def test_a_decay_that_makes_no_learning_rate(decay, given, interval):

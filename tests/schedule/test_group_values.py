@@ -71,7 +71,6 @@ TARGETS = [
     # target_lr, target of the backbone (its own lr is 0.1), target of the head (its own lr is 1.0)
     (None, 0.1, 1.0),
     (0.3, 0.3, 0.3),
-    (0, 0.0, 0.0),
     ("1e-3", 0.001, 0.001),
     ({"default": 0.3}, 0.3, 0.3),
     ({"default": None}, 0.1, 1.0),

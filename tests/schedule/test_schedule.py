@@ -58,7 +58,6 @@ PHASES = [
     ({"decay": "linear", "decay_duration": "100%"}, [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]),
     # no time left to decay in: the target
     ({"warmup": 2, "decay": "linear", "hold": 8}, [0, 0.5, 1, 1, 1, 1, 1, 1, 1, 1]),
-    ({"warmup": 10, "decay": "linear"}, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
     # decays that do not end freeze where the cooldown begins: at that step's own value
     ({"warmup": 1, "decay": ExponentialDecay(0.5), "cooldown": 5}, [0, 1, 1 / 2, 1 / 4, 1 / 8, *[1 / 16] * 5]),
     ({"decay": StepDecay(3, 0.5), "cooldown": 4}, [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]),
