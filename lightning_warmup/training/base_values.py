@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
+from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
@@ -29,7 +29,8 @@ class BeforeTraining:
         state: The callback's state in the checkpoint, empty without one.
         resumed_step: Optimizer steps that the checkpoint had seen, 0 without one.
         fresh: Values of the groups as ``configure_optimizers`` made them, by the index of the optimizer. Even in a
-            resumed run the optimizers still have them in ``on_fit_start``.
+            resumed run the optimizers still have them in ``on_fit_start``; not so where a fine-tuning callback has put
+            the checkpoint's in their place.
     """
 
     max_epochs: int | None = None
@@ -122,7 +123,8 @@ def base_values(
     first = [i for i, since in enumerate(late) if since is None and i < len(groups)]
     if config.resume == "checkpoint":
         base.own, base.target = loaded["own"], None if composes else target
-        _tell_of_other_base(config, before.fresh[index], base.own, first)
+        if index in before.fresh:
+            _tell_of_other_base(config, before.fresh[index], base.own, first)
     else:
         fresh = before.fresh[index]
         base.own = [fresh[i] if i in first and i < len(fresh) else own for i, own in enumerate(loaded["own"])]
@@ -145,7 +147,7 @@ def fresh_base(
     own: list[float] = param_groups.read(groups, key)
     undamped = own if schedulers and not config.override_module_scheduler else None
     if key == "lr" and (config.override_module_scheduler or resumed):
-        own = _unscheduled(groups, schedulers)
+        own = unscheduled(groups, schedulers)
     nothing = [None] * len(groups)
     return BaseValues(names_of(optimizer), beta2_of(optimizer), own, list(nothing), list(nothing), undamped=undamped)
 
@@ -204,7 +206,7 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
     return schedule.of_groups([low for low, _ in both], [high for _, high in both])
 
 
-def _unscheduled(groups: Sequence[param_groups.ParamGroup], schedulers: Sequence[Any]) -> list[float]:
+def unscheduled(groups: Sequence[param_groups.ParamGroup], schedulers: Sequence[Any]) -> list[float]:
     """The learning rate of each group before any torch scheduler touched it.
 
     A scheduler keeps it as ``initial_lr``. A ``lr`` that is not what the scheduler last wrote was set since, by a
@@ -273,7 +275,8 @@ def _steps_by_its_state(owner: str, index: int, optimizer: Optimizer) -> int:
 def _tell_of_other_base(config: ScheduleConfig, fresh: list[float], own: list[float], first: list[int]) -> None:
     before, now = [own[i] for i in first], [fresh[i] for i in first if i < len(fresh)]
     if before != now and config.target is None:
-        rank_zero_info(
-            f"{config.owner}: the config has {now}, the checkpoint {before}, and the checkpoint wins (resume='config'"
-            " takes the new one)."
+        of_config, of_checkpoint = (", ".join(map(repr, dict.fromkeys(values))) for values in (now, before))
+        rank_zero_warn(
+            f"{config.owner}: {config.parameter} {of_config} in the config, {of_checkpoint} in the checkpoint, and the"
+            " checkpoint wins. Give resume='config' to use the new one."
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import BaseFinetuning, Callback, Timer
+from lightning.pytorch.callbacks import BaseFinetuning, Callback
 from lightning_utilities.core.rank_zero import rank_zero_info
 
 from lightning_warmup.schedule.config import ScheduleConfig
@@ -19,6 +19,7 @@ from lightning_warmup.training.base_values import (
     base_values,
     draw,
     names_of_parameters,
+    unscheduled,
 )
 from lightning_warmup.training.fit import ScheduledFit
 from lightning_warmup.training.measurement import Measurement
@@ -108,7 +109,6 @@ def begin_fit(
         return None
 
     # 5) say what will happen
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     log_plan(
         config,
         list(zip(bases, schedules, strict=True)),
@@ -116,7 +116,8 @@ def begin_fit(
         planned=run,
         checkpoint_total=state.get("total") if state.get("interval") == config.interval else None,
         module_scheduler=module_scheduler,
-        max_time=any(isinstance(c, Timer) and c.time_remaining() is not None for c in callbacks),
+        max_time=length.time_limited,
+        fast_dev_run=bool(trainer.fast_dev_run),  # type: ignore[attr-defined]
     )
 
     # 6) take the optimizers over, and write
@@ -134,18 +135,24 @@ def begin_fit(
 
 
 def fresh_values(trainer: pl.Trainer, config: ScheduleConfig) -> dict[int, list[float]]:
-    """Values of the param groups, by the index of their optimizer."""
-    return {
-        index: param_groups.read(optimizer.param_groups, param_groups.key_of(config, optimizer))
-        for index, optimizer in param_groups.optimizers_of(trainer, config)
-    }
+    """Values of the param groups, by the index of their optimizer; under an override, those before any scheduler."""
+    schedulers = [scheduler.scheduler for scheduler in trainer.strategy.lr_scheduler_configs]
+    fresh = {}
+    for index, optimizer in param_groups.optimizers_of(trainer, config):
+        key, groups = param_groups.key_of(config, optimizer), optimizer.param_groups
+        overrides = key == "lr" and config.override_module_scheduler
+        fresh[index] = unscheduled(groups, schedulers) if overrides else param_groups.read(groups, key)
+    return fresh
 
 
 def _check_finetuning(callback: Callback, config: ScheduleConfig, before: BeforeTraining, trainer: pl.Trainer) -> None:
     """A fine-tuning callback that resumes before us has replaced the values that the config gave the groups."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     earlier = callbacks[: callbacks.index(callback)]
-    if config.resume == "config" and before.state and any(isinstance(c, BaseFinetuning) for c in earlier):
+    if not (before.state and any(isinstance(c, BaseFinetuning) for c in earlier)):
+        return
+    before.fresh = {}
+    if config.resume == "config":
         raise MisconfigurationException(
             f"{config.owner}(resume='config') comes after a fine-tuning callback, which has put the checkpoint's values"
             " in the place of the config's. Put it before that in callbacks."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.decays import ConstantDecay, MultiStepDecay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.schedule import Schedule, summary_line
 from lightning_warmup.training.base_values import BaseValues
@@ -22,6 +23,7 @@ def log_plan(
     checkpoint_total: int | None,
     module_scheduler: ModuleScheduler | None,
     max_time: bool,
+    fast_dev_run: bool,
 ) -> None:
     """Say once, on rank 0, what will happen.
 
@@ -33,6 +35,7 @@ def log_plan(
         checkpoint_total: Length that the checkpoint's curve was planned over, None without one.
         module_scheduler: The module's own schedulers, if there are any.
         max_time: Whether the Trainer has a time limit.
+        fast_dev_run: Whether this is no real run: it is shorter than it was meant to be.
     """
     owner, interval = config.owner, config.interval
     if not plans:
@@ -63,6 +66,9 @@ def log_plan(
     ends = config.decay_duration is not None or any(decay is not None and decay.ends for decay in decays)
     if max_time and ends:
         rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {total} {interval}s.")
+    _warn_of_nothing_to_train(config, plans)
+    if plans and not fast_dev_run:
+        _warn_of_what_never_comes(config, plans[0][1])
 
 
 def warn_of_other_plan(
@@ -90,6 +96,34 @@ def warn_of_other_plan(
         f" {expected:.4g}. It was planned over {before}, and now is over {after}."
     )
     return True
+
+
+def _warn_of_nothing_to_train(config: ScheduleConfig, plans: Sequence[tuple[BaseValues, Schedule]]) -> None:
+    """Of learning rates that are 0, all of them."""
+    if config.parameter == "lr" and plans and not any(any(schedule.target) for _, schedule in plans):
+        rank_zero_warn(
+            f"{config.owner}: the lr of every param group is 0, so nothing is trained. Give the optimizer a lr, or"
+            f" {config.target_name}=..."
+        )
+
+
+def _warn_of_what_never_comes(config: ScheduleConfig, schedule: Schedule) -> None:
+    """Of a decay, or milestones, that the run ends before, as it does where somebody has shortened it."""
+    never = schedule.decay is None and config.measured_warmup is None  # one that is measured is as long at most
+    if never and config.decay not in (None, "constant", ConstantDecay()):
+        rank_zero_warn(
+            f"{config.owner}(decay={config.decay!r}): the other phases take all of this run, and the decay never"
+            " begins. Shorten them, train longer, or leave decay out."
+        )
+    if not isinstance(schedule.decay, MultiStepDecay) or not isinstance(config.decay, MultiStepDecay):
+        return
+    unreached = schedule.decay.unreached(schedule.last_tick - schedule.decay_start)
+    if unreached:
+        written = ", ".join(repr(config.decay.milestones[i]) for i in unreached)
+        rank_zero_warn(
+            f"{config.owner}(decay={config.decay!r}): no step of this run reaches the milestone(s) {written}, for the"
+            f" decay ends at {config.interval} {schedule.decay_end:,}. Leave them out, or train longer."
+        )
 
 
 def _warn_of_a_long_warmup(config: ScheduleConfig, schedule: Schedule, steps: int | None) -> None:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback, GradientAccumulationScheduler, StochasticWeightAveraging
+from lightning.pytorch.callbacks import Callback, GradientAccumulationScheduler, StochasticWeightAveraging, Timer
 
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.past import Pace
@@ -44,6 +45,8 @@ class RunLength:
         self._resumed = self._just_resumed = resumed
         self.replanned = False
         """Whether the run is no longer what it was when this ``fit``, or the one that it continues, began."""
+        self.time_limited = False
+        """Whether a clock may end the run."""
         self._foreseen: tuple[int, State] = 0, state
         self._beyond = False
         self._load(state)
@@ -130,8 +133,14 @@ class RunLength:
         trainer = self._trainer
         epochs = trainer.max_epochs
         if epochs is not None:
-            epochs = None if epochs < 0 else max(epochs - self._epochs_without_steps - self.first_epoch, 0)
-        max_steps = None if trainer.max_steps < 0 else max(trainer.max_steps - self.first_step, 0)
+            epochs = None if epochs < 0 else max(int(epochs) - self._epochs_without_steps - self.first_epoch, 0)
+        max_steps = None if trainer.max_steps < 0 else max(int(trainer.max_steps) - self.first_step, 0)
+        self.time_limited = any(
+            # max_time is a Timer too.
+            isinstance(callback, Timer) and callback.time_remaining() is not None
+            for callback in _callbacks(trainer)
+        )
+        no_limit = "the Trainer is limited by max_time only" if self.time_limited else "the Trainer has no limit"
         if not self._automatic:
             why = "manual optimization takes as many steps as training_step calls for"
             return Run(
@@ -143,13 +152,15 @@ class RunLength:
         scheduler = next((c for c in _callbacks(trainer) if isinstance(c, GradientAccumulationScheduler)), None)
         batch_size, no_batch_size = _global_batch_size(trainer)
         if trainer.num_training_batches == math.inf:
-            sized = "the train dataloader has no length" if epochs is not None else "the Trainer has no limit"
+            unsized, sizes = "the train dataloader has no length", "Trainer(limit_train_batches=N), N batches an epoch"
             return Run(
                 steps=max_steps,
                 epochs=epochs if max_steps is None else None,
                 batch_size=batch_size if scheduler is None else None,
-                no_total=f"{sized}; give total=..., for example total=10000",
-                no_steps_per_epoch="the train dataloader has no length; give it in steps, for example '500 steps'",
+                no_total=f"{no_limit}; give total=..., for example total=10000"
+                if epochs is None
+                else f"{unsized}; give total=..., for example total=10000, or {sizes}",
+                no_steps_per_epoch=f"{unsized}; give it in steps, for example '500 steps', or {sizes}",
                 no_batch_size=no_batch_size,
             )
         batches = int(trainer.num_training_batches)
@@ -172,7 +183,7 @@ class RunLength:
             batch_size=batch_size,
             past_epochs=self._past_epochs,
             past_samples=self._past_samples,
-            no_total="the Trainer has no limit; give total=... (for example total=10000), max_epochs or max_steps",
+            no_total=f"{no_limit}; give total=... (for example total=10000), max_epochs or max_steps",
             no_batch_size=no_batch_size,
         )
 
@@ -257,9 +268,9 @@ def _global_batch_size(trainer: pl.Trainer) -> tuple[int | None, str]:
     size = getattr(loaders, "batch_size", None)
     if size is None:
         size = getattr(getattr(loaders, "batch_sampler", None), "batch_size", None)
-    if not isinstance(size, int):
+    if not isinstance(size, Integral):
         return None, "the train dataloader has no batch_size; give durations in steps and target_lr as a number"
-    return size * trainer.accumulate_grad_batches * trainer.world_size, ""
+    return int(size) * trainer.accumulate_grad_batches * trainer.world_size, ""
 
 
 def _callbacks(trainer: pl.Trainer) -> list[Callback]:

@@ -116,7 +116,9 @@ def curve(lr: float = 0.1, **kwargs: Any) -> list[float]:
 
 def test_a_changed_lr_is_the_checkpoints_unless_config_says_otherwise(tmp_path: Path) -> None:
     path = saved(tmp_path, warmup())
-    assert resume(path, warmup(), lr=0.7) == curve(0.1)[20:]
+    with pytest.warns(UserWarning, match=": lr 0.7 in the config, 0.1 in the checkpoint, .*resume=") as caught:
+        assert resume(path, warmup(), lr=0.7) == curve(0.1)[20:]
+    assert len([w for w in caught if "in the config" in str(w.message)]) == 1
     assert resume(path, warmup(resume="config"), lr=0.7) == curve(0.7)[20:]
 
 
@@ -168,7 +170,9 @@ def test_state_keys_tell_callbacks_apart_and_nothing_of_the_schedule() -> None:
 def test_an_edited_schedule_finds_its_state(tmp_path: Path) -> None:
     path = saved(tmp_path, warmup())
     edited = LearningRateWarmup(30, "linear", warmup_initial_lr=0.0)
-    assert resume(path, edited, lr=0.7) == edited.values(0.1, total_steps=60, steps_per_epoch=15)[20:]
+    with pytest.warns(UserWarning, match="lr 0.7 in the config, 0.1 in the checkpoint"):
+        used = resume(path, edited, lr=0.7)
+    assert used == edited.values(0.1, total_steps=60, steps_per_epoch=15)[20:]
 
 
 def test_a_longer_run_says_that_the_curve_was_replanned(tmp_path: Path, messages: list[str]) -> None:

@@ -390,7 +390,7 @@ def test_an_optimizer_that_is_none_of_torchs() -> None:
 
 
 def test_a_function_that_fails_is_named() -> None:
-    with pytest.raises(ValueError, match=r"FunctionWarmup\(duration=5, function=.*fails at step 0: float"):
+    with pytest.raises(ValueError, match=r"FunctionWarmup\(duration=5, function=.*fails at u = 0.0: TypeError: float"):
         fit(LearningRateWarmup(FunctionWarmup(5, lambda u: None)), max_epochs=1)  # type: ignore[arg-type, return-value]
 
 
