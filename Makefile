@@ -8,7 +8,7 @@ demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
 
 test: .venv/ready ## all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
 slow: .venv/ready ## the slow ones
 	$(BIN)/python -m pytest -m slow
