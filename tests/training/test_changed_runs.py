@@ -74,31 +74,29 @@ def taken(cut: tuple[int, int | None]) -> int:
     return cut[0] * BATCHES + (BATCHES if cut[1] is None else cut[1] + 1)
 
 
-# Under way, over, or about to be over at the cuts.
-WARMUPS = [
-    pytest.param("3%", marks=pytest.mark.slow),
-    "25%",
-    pytest.param("60%", marks=pytest.mark.slow),
-]
+SLOW = pytest.mark.slow
+# Under way, over, or about to be over at the cuts; all cuts take a minute or two.
+WARMUPS = [("25%", CUTS[1:4]), *(pytest.param(warmup, CUTS, marks=SLOW) for warmup in ("3%", "25%", "60%"))]
+EPOCHS_OF_WARMUP = [(2, CUTS[1:4]), *(pytest.param(warmup, CUTS, marks=SLOW) for warmup in (1, 2, 3))]
 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("warmup", WARMUPS)
-def test_by_step(checkpoints: Any, warmup: str, change: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("warmup", "cuts"), WARMUPS)
+def test_by_step(checkpoints: Any, warmup: str, cuts: Any, change: str, tmp_path: Path) -> None:
     """The curve of a run of T steps, T being what was taken and what was still to come."""
     callback = LearningRateWarmup(warmup, CosineDecay())
     folder, before = checkpoints(callback)
-    for cut in CUTS:
+    for cut in cuts:
         settings = {"max_epochs": EPOCHS, "batches": BATCHES, **CHANGES[change]}
-        cuts = Cuts(tmp_path / f"{cut}")
-        used = fit([callback, cuts], ckpt_path=folder / f"{cut[0]}-{cut[1]}.ckpt", **settings).used
+        saves = Cuts(tmp_path / f"{cut}")
+        used = fit([callback, saves], ckpt_path=folder / f"{cut[0]}-{cut[1]}.ckpt", **settings).used
         total = taken(cut) + len(used)
         expected = callback.values(0.1, total_steps=total, steps_per_epoch=total)
         assert used == expected[taken(cut) :], cut
         if change == "nothing":
             assert used == before[taken(cut) :]
-        for again in sorted(cuts.folder.glob("*.ckpt"))[1::17] if cuts.folder else []:
+        for again in sorted(saves.folder.glob("*.ckpt"))[1::17] if saves.folder else []:
             step = torch.load(again, weights_only=True)["global_step"]
             rest = fit(callback, ckpt_path=again, **settings).used
             # Lightning resumes inexactly what it has resumed from an epoch's last batch, or with max_steps: it takes
@@ -111,24 +109,24 @@ def test_by_step(checkpoints: Any, warmup: str, change: str, tmp_path: Path) -> 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("warmup", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
-def test_by_epoch(checkpoints: Any, warmup: int, change: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("warmup", "cuts"), EPOCHS_OF_WARMUP)
+def test_by_epoch(checkpoints: Any, warmup: int, cuts: Any, change: str, tmp_path: Path) -> None:
     """Every step has the value of the Trainer's own epoch, and the last epoch the last value of the curve."""
     callback = LearningRateWarmup(warmup, CosineDecay(), interval="epoch", warmup_initial_lr=0.01)
     folder, _ = checkpoints(callback)
-    for cut in CUTS:
+    for cut in cuts:
         settings = {"max_epochs": EPOCHS, "batches": BATCHES, **CHANGES[change]}
-        cuts = Cuts(tmp_path / f"{cut}")
+        saves = Cuts(tmp_path / f"{cut}")
         in_steps = "max_steps" in settings
         if settings["max_epochs"] == warmup or (in_steps and cut[1] in (None, BATCHES - 1)):
             continue  # nothing would be left to decay; Lightning numbers the epochs otherwise
-        used = fit([callback, cuts], ckpt_path=folder / f"{cut[0]}-{cut[1]}.ckpt", **settings).used
+        used = fit([callback, saves], ckpt_path=folder / f"{cut[0]}-{cut[1]}.ckpt", **settings).used
         if not used:
             continue
-        epochs = max(cuts.epochs) + 1
+        epochs = max(saves.epochs) + 1
         curve = callback.values(0.1, total_steps=epochs, steps_per_epoch=1)
-        assert used == [curve[epoch] for epoch in cuts.epochs], cut
-        for again in sorted(cuts.folder.glob("*.ckpt"))[1::17] if cuts.folder and not in_steps else []:
+        assert used == [curve[epoch] for epoch in saves.epochs], cut
+        for again in sorted(saves.folder.glob("*.ckpt"))[1::17] if saves.folder and not in_steps else []:
             seen = Cuts()
             rest = fit([callback, seen], ckpt_path=again, **settings).used
             assert rest == [curve[epoch] for epoch in seen.epochs], (cut, again.stem)

@@ -38,6 +38,19 @@ def test_every_rank_uses_the_same_values(tmp_path: Path) -> None:
     assert first["used"] == warmup.values(0.1, total_steps=20, steps_per_epoch=10, batch_size=4)
 
 
+def test_from_one_process_to_two(tmp_path: Path) -> None:
+    """20 batches an epoch, and then 10 on each rank: 27 steps alone, 13 batches that are 3 more of the second epoch."""
+    callback = LearningRateWarmup("10%", "cosine")
+    trainer(callback, Save(tmp_path, 27), max_epochs=4).fit(Line(sgd), loader(20))
+    run = trainer(callback, Tell(tmp_path), strategy="ddp_fork", devices=2, max_epochs=4)
+    with pytest.warns(UserWarning, match="lr is .* at step 27, where .* was planned over 80 steps"):
+        run.fit(Line(sgd), loader(20), ckpt_path=tmp_path / "27.ckpt")
+    first, second = told(tmp_path)
+    assert first == second
+    steps = 27 + len(first["used"])
+    assert first["used"] == callback.values(0.1, total_steps=steps, steps_per_epoch=steps)[27:]
+
+
 def test_resume_on_two_ranks(tmp_path: Path) -> None:
     def warmup() -> LearningRateWarmup:
         return LearningRateWarmup(4, "cosine")
