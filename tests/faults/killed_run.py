@@ -136,6 +136,19 @@ def train(folder: Path, devices: int = 1, ckpt_path: Path | None = None) -> Net:
     return module
 
 
+def steps_of(folder: Path, rank: int = 0) -> list[list[Any]]:
+    """Every step that was begun, in the order of their beginning; the last line may be torn."""
+    path = folder / f"steps.{rank}.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    steps = []
+    for line in lines:
+        try:
+            steps.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return steps
+
+
 def newest(folder: Path) -> Path | None:
     """The last checkpoint that is whole."""
     return max(folder.glob("*.ckpt"), default=None)

@@ -18,7 +18,7 @@ from typing import Any
 import killed_run
 import pytest
 import torch
-from killed_run import STEPS, newest, train
+from killed_run import STEPS, newest, steps_of, train
 
 from lightning_warmup import LearningRateWarmup
 from summary import count
@@ -49,19 +49,6 @@ def start(folder: Path, devices: int) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=(folder.parent / f"{folder.name}.err").open("ab"),
     )
-
-
-def steps_of(folder: Path, rank: int = 0) -> list[list[Any]]:
-    """Every step that was begun, in the order of their beginning; the last line may be torn."""
-    path = folder / f"steps.{rank}.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    steps = []
-    for line in lines:
-        try:
-            steps.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return steps
 
 
 def kill_at(folder: Path, devices: int, step: int, delay: float) -> int:

@@ -6,8 +6,7 @@ from typing import Any
 import killed_run
 import lightning.pytorch as pl
 import pytest
-from killed_run import STEPS, train
-from test_killed_runs import steps_of
+from killed_run import STEPS, steps_of, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
