@@ -11,7 +11,7 @@ test: .venv/ready ## all tests but the slow ones
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
 slow: .venv/ready ## the slow ones
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2
 
 lint: .venv/ready ## formatter, linter, strict types
 	$(BIN)/ruff format --check .

@@ -58,7 +58,7 @@ def test_the_folders_are_all_there_is():
 
 def test_the_tests_are_in_the_same_folders():
     files = list(TESTS.rglob("test_*.py"))
-    assert {path.parent.name for path in files} == {TESTS.name, *FOLDERS}
+    assert {path.parent.name for path in files} == {TESTS.name, *FOLDERS, "faults"}
     assert len({path.name for path in files}) == len(files), "pytest knows a file by its name alone"
 
 

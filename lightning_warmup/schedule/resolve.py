@@ -101,11 +101,12 @@ def resolve(
     if multiplier is not None and multiplier >= 1:
         default = list(own)
     initial = initial_values(config.owner, config.initial_name, config.initial, names, target, default)
+    asked = initial
     if config.parameter == "lr":
         # A group that is frozen by its rate is not to be trained by the warmup.
         initial = [low if high else 0.0 for low, high in zip(initial, target, strict=True)]
     if phases.warmup_length:
-        for low, high in zip(initial, target, strict=True):
+        for low, high in zip(initial if any(target) else asked, target, strict=True):
             phases.warmup.check(low, high)
     schedule = replace(phases, initial=initial, target=target)
     if isinstance(phases.warmup, Beta2Warmup):
