@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler
 
 from checkpoints import SaveEveryBatch
 from lightning_warmup import (
+    ConstantDecay,
     ExponentialDecay,
     LearningRateWarmup,
     LinearScaling,
@@ -353,3 +354,9 @@ def test_values_are_looked_at_far_ahead(gamma: float) -> None:
     """What only fails in the thousandth step of a stream, or the ten-thousandth, is refused before the first."""
     with refused(f"LearningRateWarmup(decay=ExponentialDecay(gamma={gamma}, every=1)) gives inf at step"):
         fit_stream(LearningRateWarmup(0, ExponentialDecay(gamma)), max_epochs=1)
+
+
+@pytest.mark.parametrize("decay", [ConstantDecay(), "constant"], ids=str)
+def test_the_line_of_a_stream_without_an_end(decay: Any, messages: list[str]) -> None:
+    fit_stream(LearningRateWarmup(4, decay), max_epochs=1)
+    assert sum(line.endswith("lr 0.02 → 0.1 over 4 steps, then constant") for line in messages) == 1
