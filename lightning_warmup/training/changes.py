@@ -46,7 +46,8 @@ class Changes:
         self._counter = counter
         self.module_scheduler = module_scheduler
         self._rewrite = rewrite
-        self._seen_schedulers: list[Any] = list(trainer.strategy.lr_scheduler_configs)
+        self.seen_schedulers: list[Any] = list(trainer.strategy.lr_scheduler_configs)
+        """What the Trainer had in ``strategy.lr_scheduler_configs`` when it was last looked at."""
 
     def live_with_schedulers(self, *, resumed: bool = False) -> None:
         """From now on, the module's schedulers are without effect, or what they give is what our factor is of.
@@ -154,11 +155,6 @@ class Changes:
 
     # --- schedulers ------------------------------------------------------------------------------------------------
 
-    @property
-    def schedulers_changed(self) -> bool:
-        """Whether the module's schedulers are others than last time: cheap."""
-        return bool(self._trainer.strategy.lr_scheduler_configs != self._seen_schedulers)
-
     def follow_schedulers(self, run: Run) -> None:
         """Live with schedulers that were put into the Trainer in mid-run, or in the place of others.
 
@@ -168,9 +164,10 @@ class Changes:
         Raises:
             MisconfigurationException: If there is a decay of ours: nothing tells which of the two is meant.
         """
-        if not self.schedulers_changed:
+        now_there = self._trainer.strategy.lr_scheduler_configs
+        if now_there == self.seen_schedulers:
             return
-        self._seen_schedulers = list(self._trainer.strategy.lr_scheduler_configs)
+        self.seen_schedulers = list(now_there)
         if self._config.parameter != "lr":
             return
         before, now = self.module_scheduler, None

@@ -58,6 +58,7 @@ class ScheduledFit:
         self._name = name
         self._config = config
         self._trainer = trainer
+        self._strategy = trainer.strategy
         self._pl_module = pl_module
         self._length = length
         self._run = run
@@ -290,7 +291,7 @@ class ScheduledFit:
             return
         if len(scheduled.optimizer.param_groups) != len(scheduled.own):
             self._changes.follow_groups()
-        if self._changes.schedulers_changed:
+        if self._strategy.lr_scheduler_configs != self._changes.seen_schedulers:
             # Before our own write: a scheduler by epochs has just written what it gives.
             self._changes.follow_schedulers(self._run)
         if self._trainer.accumulate_grad_batches != self._accumulation:
