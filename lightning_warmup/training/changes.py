@@ -195,9 +195,14 @@ class Changes:
         held = param_groups.read(scheduled.optimizer.param_groups, scheduled.key)
         full = scheduled.undamped or list(scheduled.schedule.target)
         written = scheduled.written
-        undamped = [theirs if theirs != ours else mine for theirs, ours, mine in zip(held, written, full, strict=True)]
+        damped = [False] * len(full)
         for scheduler in [] if self.module_scheduler is None else self.module_scheduler.schedulers:
-            _correct_base(scheduler, scheduled, undamped)
+            damped = [a or b for a, b in zip(damped, _correct_base(scheduler, scheduled, full), strict=True)]
+        undamped = []
+        for theirs, ours, mine, made_in_warmup in zip(held, written, full, damped, strict=True):
+            # One made in mid-warmup has stepped from the damped rate.
+            stepped = theirs * mine / ours if made_in_warmup else theirs
+            undamped.append(mine if theirs == ours else stepped)
         if scheduled.undamped is None:
             base = scheduled.base()
             base.undamped, base.target = undamped, None
@@ -208,14 +213,21 @@ class Changes:
         scheduled.undamped = undamped
 
 
-def _correct_base(scheduler: Any, scheduled: ScheduledOptimizer, undamped: list[float]) -> None:
-    """Give a scheduler that was made in mid-warmup the rates that it would have found without the warmup."""
+def _correct_base(scheduler: Any, scheduled: ScheduledOptimizer, full: list[float]) -> list[bool]:
+    """Give a scheduler that was made in mid-warmup the rates that it would have found without the warmup.
+
+    Returns:
+        Of each group, whether the scheduler had taken our damped rate for its own.
+    """
     base: Any = getattr(scheduler, "base_lrs", None)
+    corrected = [False] * len(full)
     if getattr(scheduler, "optimizer", None) is not scheduled.optimizer or not isinstance(base, list):
-        return
-    groups = zip(scheduled.optimizer.param_groups, scheduled.written, undamped, strict=True)
-    for i, (group, damped, full) in enumerate(groups):
-        if i < len(base) and float(base[i]) == damped and damped != full:
-            base[i] = full
-            if "initial_lr" in group and float(group["initial_lr"]) == damped:
-                group["initial_lr"] = full
+        return corrected
+    for i, (group, ours, mine) in enumerate(
+        zip(scheduled.optimizer.param_groups, scheduled.written, full, strict=True)
+    ):
+        if i < len(base) and float(base[i]) == ours and 0 < ours != mine:
+            base[i], corrected[i] = mine, True
+            if "initial_lr" in group and float(group["initial_lr"]) == ours:
+                group["initial_lr"] = mine
+    return corrected

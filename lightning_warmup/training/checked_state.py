@@ -50,6 +50,7 @@ def checked_state(owner: str, state: State) -> State:
     for key in ("total", "steps", "epochs", "steps_per_epoch", "batch_size"):
         look("state", state, key, "an int ≥ 0, or None", lambda v: v is None or _is_count(v), needed=False)
     look("state", state, "interval", "'step' or 'epoch'", lambda v: v in ("step", "epoch"), needed=False)
+    look("state", state, "facts", "a list of five ints or None, or None", _are_facts, needed=False)
     for key in ("past_epochs", "past_samples"):
         look("state", state, key, "a list of pairs of ints", _are_pairs, needed=False)
     for key in ("next", "groups"):
@@ -104,6 +105,16 @@ def _are_values(value: Any) -> bool:
 
 def _is_late(value: Any) -> bool:
     return _is_count(value) or (isinstance(value, list) and all(v is None or _is_count(v) for v in value))
+
+
+def _are_facts(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, list)
+        and len(value) == 5
+        and _is_count(value[0])
+        and value[1] != 0
+        and all(v is None or _is_count(v) for v in value[1:])
+    )
 
 
 def _are_pairs(value: Any) -> bool:

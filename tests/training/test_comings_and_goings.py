@@ -78,6 +78,17 @@ def test_a_scheduler_that_comes_in_mid_warmup(make: Any, first: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. the module has a")
+@pytest.mark.parametrize("warmup", [3, 20])
+def test_a_scheduler_that_steps_before_it_is_seen(warmup: int) -> None:
+    """In mid-epoch, every step: its base is not what it has made of it."""
+    make = lambda o: LambdaLR(o, lambda e: 1 / (1 + e))  # noqa: E731
+    callback = LearningRateWarmup(warmup, warmup_initial_lr=0.0)
+    used = fit([callback, At("on_train_batch_start", 13, adds(make, "step"))], max_epochs=4).used
+    alone = [0.1] * 13 + [0.1 / (1 + e) for e in range(27)]
+    assert used == pytest.approx([lr * min(1.0, t / warmup) for t, lr in enumerate(alone)], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:LearningRateWarmup. the module has a")
 def test_a_scheduler_in_the_place_of_another() -> None:
     """As finetuning-scheduler's new_lr_scheduler: from its phase on, what the new one gives."""
 
