@@ -247,8 +247,7 @@ def test_both_are_warnings_with_both_numbers(tmp_path: Path, messages: list[str]
     ):
         run([callback, SaveEveryBatch(tmp_path)])
         messages.clear()
-        texts = run(changed, lr, ckpt_path=tmp_path / "8.ckpt")
-        (text,) = texts
+        (text,) = run(changed, lr, ckpt_path=tmp_path / "8.ckpt")
         assert says in text
         assert "the checkpoint wins" in text
         assert "resume='config'" in text
