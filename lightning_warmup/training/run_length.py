@@ -87,7 +87,7 @@ class RunLength:
 
     @property
     def _processed(self) -> int:
-        """Epochs whose batches are over."""
+        """Epochs that count against ``max_epochs``; in a resumed run it may differ from ``trainer.current_epoch``."""
         epochs: Any = self._trainer.fit_loop.epoch_progress.current
         return int(epochs.processed)
 
@@ -99,18 +99,18 @@ class RunLength:
 
     def _batches_done(self) -> int:
         """Batches of the epoch under way that a run resumed from here takes for done, see the loop's ``reset``."""
-        restarting = self._trainer.fit_loop.epoch_loop.restarting
-        if self._processed > self._trainer.fit_loop.epoch_progress.current.completed and not restarting:
-            return 0  # the epoch is over
         return int(self._trainer.fit_loop.epoch_loop.batch_progress.current.completed) + self._batch_ends
 
     def _missing(self, done: int) -> int | None:
         """Steps that were planned up to here and were not taken: by batches that were left out, say."""
         if self._facts is None or not self._steps_per_epoch or self._facts[1] is None:
             return None
-        epoch = self._processed - self.first_epoch
+        epoch = self._trainer.current_epoch - self.first_epoch
         pace = Pace(Fraction(1, self._steps_per_epoch), self._past_epochs)
-        planned = math.floor(pace.step(epoch)) + done // int(self._facts[1])
+        # The last batch of an epoch takes a step, whatever has been accumulated.
+        batches, accumulation = int(self._facts[0]), int(self._facts[1])
+        in_epoch = done // accumulation if done < batches else -(-batches // accumulation)
+        planned = math.floor(pace.step(epoch)) + in_epoch
         return planned - (self._trainer.global_step - self.first_step)
 
     def at_first_batch(self, batch_idx: int) -> Run:
@@ -195,12 +195,12 @@ class RunLength:
             done: Batches of the epoch under way that are done.
             accumulation: Micro-batches of a step, by epoch.
         """
-        if facts == self._facts and not (self._just_resumed and self._missing(done) != self._missed):
+        elsewhere = self._just_resumed and (self._missing(done) != self._missed or self._beyond)
+        if facts == self._facts and not elsewhere:
             return
         batches, fixed, epochs, max_steps, batch_size = facts
         taken = self._trainer.global_step - self.first_step
-        # Not trainer.current_epoch: in a run that is resumed from an epoch's end that may be the one before.
-        epoch = self._processed - self.first_epoch
+        epoch, over = self._trainer.current_epoch - self.first_epoch, self._processed - self.first_epoch
         known = self._facts is not None
         self._facts, self.replanned = facts, known
 
@@ -210,7 +210,7 @@ class RunLength:
         if self._resumed and not known:
             behind = epoch * steps_of(0) if fixed else sum(map(steps_of, range(epoch)))
             if taken == behind + done // accumulation(epoch):
-                taken = epoch = done = 0  # nothing tells that the run has ever been another
+                taken = epoch = over = done = 0  # nothing tells that the run has ever been another
         per_epoch = steps_of(epoch)
         rest = per_epoch - done // accumulation(epoch) if done < batches else int(self._beyond)
         if fixed is not None:
@@ -222,8 +222,8 @@ class RunLength:
         self._steps = max_steps
         if epochs is not None:
             steps = taken
-            if epoch < epochs:
-                later = range(epoch + 1, epochs)
+            if over < epochs:
+                later = range(epoch + 1, epoch + epochs - over)
                 steps += rest + (len(later) * per_epoch if fixed else sum(map(steps_of, later)))
             self._steps = steps if max_steps is None else min(steps, max_steps)
         self._epochs = epochs if max_steps is None else None
