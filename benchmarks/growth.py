@@ -26,9 +26,9 @@ from lightning_warmup import (
     MultiStepDecay,
     RAdamWarmup,
     TorchDecay,
-    param_groups,
 )
 from lightning_warmup.critical.trial_loss import LiveBatch, search
+from lightning_warmup.training import param_groups
 from timing import interleaved
 
 LAZY = ("matplotlib", "plotext", "jsonargparse", "sklearn")

@@ -44,8 +44,9 @@ MOVED = {
 class Gone:
     """What is left of a class that is no more: the attributes of its instances."""
 
-    def __init__(self, *args: object) -> None:
-        """Take whatever a pickle calls it with."""
+    def __init__(self, *_: object) -> None:
+        """Refuse to be used: a pickle does not call this."""
+        raise TypeError("This was of the inside of lightning_warmup 0.1.0 and is no more; only its pickles load.")
 
 
 class _MovedModules(MetaPathFinder, Loader):
