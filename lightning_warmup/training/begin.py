@@ -21,6 +21,7 @@ from lightning_warmup.training.base_values import (
     names_of_parameters,
     unscheduled,
 )
+from lightning_warmup.training.checked_state import wrong_state
 from lightning_warmup.training.fit import ScheduledFit
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import log_plan
@@ -70,6 +71,7 @@ def begin_fit(
 
     # 2) how long the run is
     state, resumed = before.state, before.resumed_step > 0
+    _check_steps(config.owner, state, trainer, automatic=automatic)
     length = RunLength(trainer, automatic=automatic, max_epochs=before.max_epochs, resumed=resumed, state=state)
     trainers = length.at_train_start()
 
@@ -132,6 +134,19 @@ def begin_fit(
     fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement, module_scheduler)
     fit.begin(state)
     return fit
+
+
+def _check_steps(owner: str, state: dict[str, Any], trainer: pl.Trainer, *, automatic: bool) -> None:
+    """A state cannot have begun after the checkpoint that it is in, nor have taken more steps than that."""
+    for key, there in (("first_step", trainer.global_step), ("first_epoch", trainer.current_epoch)):
+        if state.get(key, 0) > there:
+            raise wrong_state(owner, f"state[{key!r}] is {state[key]!r}", f"no more than the checkpoint's {there:,}")
+    seen = trainer.global_step - state.get("first_step", 0)
+    # In manual optimization a module may take steps that the Trainer does not count.
+    for index, optimizer in state.get("optimizers", {}).items() if automatic else ():
+        if optimizer["steps"] > seen:
+            what = f"state['optimizers'][{index!r}]['steps'] is {optimizer['steps']!r}"
+            raise wrong_state(owner, what, f"no more than the checkpoint's {seen:,}")
 
 
 def fresh_values(trainer: pl.Trainer, config: ScheduleConfig) -> dict[int, list[float]]:

@@ -24,15 +24,17 @@ def checked_state(owner: str, state: State) -> State:
         if not isinstance(holder, Mapping) or key not in holder:
             if not needed:
                 return None
-            raise _wrong(owner, f"{place}[{key!r}] is missing", expected)
+            raise wrong_state(owner, f"{place}[{key!r}] is missing", expected)
         if not right(holder[key]):
-            raise _wrong(owner, f"{place}[{key!r}] is {holder[key]!r}", expected)
+            raise wrong_state(owner, f"{place}[{key!r}] is {holder[key]!r}", expected)
         return holder[key]
 
     optimizers = look("state", state, "optimizers", "a dict", _is_mapping, needed=True)
     for index, optimizer in optimizers.items():
         if not _is_count(index):
-            raise _wrong(owner, f"state['optimizers'] has the key {index!r}", "an int (JSON makes strings of them)")
+            raise wrong_state(
+                owner, f"state['optimizers'] has the key {index!r}", "an int (JSON makes strings of them)"
+            )
         place = f"state['optimizers'][{index!r}]"
         look(place, optimizer, "steps", "an int ≥ 0", _is_count, needed=True)
         own = look(place, optimizer, "own", _VALUES, _are_values, needed=True)
@@ -41,10 +43,10 @@ def checked_state(owner: str, state: State) -> State:
             needed = key == "target" or (key == "initial" and bool(optimizer.get("late")))
             values = look(place, optimizer, key, _VALUES, _are_values, needed=needed)
             if values is not None and len(values) != len(own):
-                raise _wrong(owner, f"{place}[{key!r}] is {values!r}", f"as many values as 'own' has, {len(own)}")
+                raise wrong_state(owner, f"{place}[{key!r}] is {values!r}", f"as many values as 'own' has, {len(own)}")
         late = optimizer.get("late", 0)
         if (late if isinstance(late, int) else len(late)) > len(own):
-            raise _wrong(owner, f"{place}['late'] is {late!r}", f"no more than 'own' has, {len(own)}")
+            raise wrong_state(owner, f"{place}['late'] is {late!r}", f"no more than 'own' has, {len(own)}")
     for key in ("first_epoch", "first_step"):
         look("state", state, key, "an int ≥ 0", _is_count, needed=False)
     for key in ("total", "steps", "epochs", "steps_per_epoch", "batch_size"):
@@ -72,7 +74,8 @@ def checked_state(owner: str, state: State) -> State:
 _VALUES = "a list of finite numbers ≥ 0"
 
 
-def _wrong(owner: str, what: str, expected: str) -> ValueError:
+def wrong_state(owner: str, what: str, expected: str) -> ValueError:
+    """The error of a state that is none."""
     return ValueError(
         f"{owner}: the checkpoint's state is not what this callback saves: {what}, expected {expected}. Take a"
         " checkpoint that nobody has changed, or delete this callback's entry from its 'callbacks' to begin without."

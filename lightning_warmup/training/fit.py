@@ -62,7 +62,9 @@ class ScheduledFit:
         self._pl_module = pl_module
         self._length = length
         self._run = run
-        self._accumulation = trainer.accumulate_grad_batches
+        self._fit_loop = trainer.fit_loop
+        self._limits = self._limits_now()
+        self._untold_end = math.inf  # where steps that go on past it have not been told of
         self._measurement = measurement
         self._measuring = measurement is not None and not measurement.settled and bool(optimizers)
         self._first_batch = self.watching = True  # the first batch of all, and every one while something is measured
@@ -79,6 +81,7 @@ class ScheduledFit:
         self._handed_over = False  # somebody else sets the values from here on, or training is over
         self._warned_of_writer = False
         self._warned_of_plan = False
+        self._tells_of_end = config.total != "auto"
 
     def begin(self, loaded: State) -> None:
         """Take the optimizers over, and write the first values.
@@ -153,10 +156,14 @@ class ScheduledFit:
         Args:
             trainers: The run as the Trainer has it now.
         """
-        before, self._accumulation = self._run, self._trainer.accumulate_grad_batches
+        before, self._limits = self._run, self._limits_now()
         config = self._config if self._measurement is None else self._measurement.config()
         try:
             run = planned_run(self._config, trainers)
+            interval = self._config.interval
+            if self._tells_of_end and trainers.total(interval) is None:
+                end = run.total(interval)
+                self._untold_end = math.inf if end is None else end
             if run == before or self._handed_over:
                 return
             self._run = run
@@ -175,8 +182,22 @@ class ScheduledFit:
         self._write(again=True)
         for scheduled, values in zip(self.optimizers, values_before, strict=True):
             if not self._warned_of_plan:
-                was, now = before.total(self._config.interval), run.total(self._config.interval)
+                was, now = before.total(interval), run.total(interval)
                 self._warned_of_plan = warn_of_other_plan(self._config, "the plan", scheduled, values[0], was, now)
+
+    def _limits_now(self) -> tuple[object, ...]:
+        """What may be set in mid-epoch, and changes how long the run is."""
+        loop = self._fit_loop
+        return self._trainer.accumulate_grad_batches, loop.max_epochs, loop.epoch_loop.max_steps
+
+    def _tell_of_the_end(self, scheduled: ScheduledOptimizer) -> None:
+        """Say once that steps are taken past the end of the plan, where the Trainer did not tell of them before."""
+        self._tells_of_end, self._untold_end = False, math.inf
+        rank_zero_warn(
+            f"{self._config.owner}(total={self._config.total!r}): the run goes on past the"
+            f" {self._run.total(self._config.interval):,} {self._config.interval}s that it was planned over, and"
+            f" {self._config.parameter} stays at {scheduled.written[0]:.4g}. Give total=... the length of this run."
+        )
 
     def _hand_over(self, epoch: int) -> None:
         """Leave the learning rate to StochasticWeightAveraging from its start epoch on."""
@@ -251,6 +272,9 @@ class ScheduledFit:
 
     def _before_step(self, scheduled: ScheduledOptimizer) -> None:
         """Take back what somebody else wrote, and measure what is to be measured."""
+        if self._strategy.lr_scheduler_configs != self._changes.seen_schedulers and not self._handed_over:
+            # One that has just come has written its first value: it is to be lived with, not written over.
+            self._changes.follow_schedulers(self._run)
         self._write()
         if not self._handed_over and not scheduled.untouched():
             what = f"{self._name} wrote its own value over it, and will go on doing so"
@@ -294,8 +318,10 @@ class ScheduledFit:
         if self._strategy.lr_scheduler_configs != self._changes.seen_schedulers:
             # Before our own write: a scheduler by epochs has just written what it gives.
             self._changes.follow_schedulers(self._run)
-        if self._trainer.accumulate_grad_batches != self._accumulation:
-            self._plan_anew(self._length.look(self._trainer.fit_loop.epoch_loop.batch_progress.current.ready))
+        if self._limits_now() != self._limits:
+            self._plan_anew(self._length.look(self._fit_loop.epoch_loop.batch_progress.current.ready))
+        if scheduled.written_at >= self._untold_end:
+            self._tell_of_the_end(scheduled)
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
         if scheduled.steps % 64 == 1 and not self._warned_of_writer:
             self._tell_of_writer(scheduled, "after", "that step may have used it")
@@ -346,9 +372,11 @@ class ScheduledFit:
         }
         parameter_names = names_of_parameters(self._pl_module)
         for scheduled in self.optimizers:
-            t = steps[scheduled.index]
-            if scheduled.schedule.by_step or self._counts_epochs_itself:
-                at = t if scheduled.schedule.by_step else self._epoch_of(t)
+            t = at = steps[scheduled.index]
+            if not scheduled.schedule.by_step:
+                pace = self._run.epochs_pace
+                at = -1 if pace is None else math.floor(pace.at(t))
+            if at >= 0:
                 state["next"][scheduled.index] = scheduled.values(at, t)[0]
             if len(scheduled.own) > 1:
                 state["groups"][scheduled.index] = group_names(scheduled.optimizer, parameter_names)

@@ -166,10 +166,11 @@ class ModuleScheduler:
             Whether one of them is there.
         """
         if any(isinstance(scheduler, OneCycleLR | CyclicLR) for scheduler in self.schedulers):
-            own = optimizers[0].own[0]
+            own, highest = optimizers[0].own[0], self.highest()
             rank_zero_warn(
                 f"{owner}(override_module_scheduler=True): the module's {self} has replaced the optimizer's own lr (and"
-                f" momentum, if it cycles that), and {own:.4g} is taken for it. Give target_lr=... (and"
+                f" momentum, if it cycles that), and {own:.4g} is taken for it, where {self} would have gone up to"
+                f" {highest:.4g}. Give target_lr={highest:.4g} to go as high, or the optimizer's own (and"
                 " HyperparameterWarmup('momentum', target_value=...))."
             )
             return True

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import CosineDecay, ExponentialDecay, LearningRateWarmup, MultiStepDecay, StepDecay
-from runs import Line, fit, loader, trainer
+from runs import Line, fit, fit_stream, loader, trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
@@ -224,8 +224,9 @@ class Sets(pl.Callback):
 
     def change(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.current_epoch == self.epoch:
+            loop = trainer.fit_loop
             for name, value in self.changes.items():
-                setattr(trainer.fit_loop if name == "max_epochs" else trainer, name, value)
+                setattr({"max_epochs": loop, "max_steps": loop.epoch_loop}.get(name, trainer), name, value)
 
 
 MID_RUN: dict[str, tuple[dict[str, Any], Sets | None, int]] = {
@@ -233,6 +234,8 @@ MID_RUN: dict[str, tuple[dict[str, Any], Sets | None, int]] = {
     "max_epochs raised": ({}, Sets("on_train_epoch_end", 1, max_epochs=6), 60),
     "max_epochs raised at the end": ({}, Sets("on_train_epoch_end", 3, max_epochs=6), 60),
     "max_epochs lowered": ({}, Sets("on_train_epoch_start", 1, max_epochs=3), 30),
+    "max_epochs raised in mid-epoch": ({}, Sets("on_train_batch_end", 1, max_epochs=6), 60),
+    "max_steps lowered in mid-epoch": ({}, Sets("on_train_batch_end", 1, max_steps=27), 27),
     "accumulation by epoch": ({}, Sets("on_train_epoch_start", 1, accumulate_grad_batches=2), 25),
     "accumulation in mid-epoch": ({}, Sets("on_train_batch_end", 1, accumulate_grad_batches=2), 26),
 }
@@ -262,6 +265,87 @@ def test_within_a_run(name: str, interval: Any, first: bool) -> None:
         # From when the change was seen, the curve of the run as it then was: its last step uses the curve's last value.
         assert module.used[-3:] == callback.values(0.1, total_steps=steps, steps_per_epoch=steps)[-3:]
     assert all(module.used)
+
+
+def test_a_limit_set_in_mid_epoch_is_followed_at_once() -> None:
+    callback = LearningRateWarmup(1, "cosine")
+    module = Line()
+    with pytest.warns(
+        UserWarning, match=r"lr is .* at step 11, where the plan had .* 20 steps, and now is over 40 steps"
+    ):
+        trainer(Sets("on_train_batch_end", 1, max_epochs=4), callback, max_epochs=2).fit(module, loader(10))
+    before, after = (callback.values(0.1, total_steps=total, steps_per_epoch=10) for total in (20, 40))
+    assert module.used == [*before[:11], *after[11:]]
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_steps_past_a_given_total_are_told_of_once(interval: Any) -> None:
+    """A stream does not tell that it goes on for 4 epochs of 10 steps."""
+    total = 25 if interval == "step" else 3
+    callback = LearningRateWarmup(1, "linear", total=total, interval=interval)
+    what = rf"total={total}\): the run goes on past the {total} {interval}s that it was planned over, and lr stays at 0"
+    with pytest.warns(UserWarning, match=what) as caught:
+        # Limited by what does not tell the length in this interval; what does is an INFO line at the start.
+        limits = {"max_epochs": 4} if interval == "step" else {"max_epochs": -1, "max_steps": 40}
+        used = fit_stream(callback, **limits)
+    assert sum("LearningRateWarmup" in str(warning.message) for warning in caught) == 1
+    assert used == callback.values(0.1, total_steps=40, steps_per_epoch=10)
+
+
+@pytest.mark.parametrize("steps", [24, 25])
+def test_steps_up_to_a_given_total_are_not(steps: int) -> None:
+    fit_stream(LearningRateWarmup(1, "linear", total=25), max_epochs=-1, max_steps=steps)
+
+
+# Chains found by random search: a run, one that takes it up changed, and that one taken up unchanged.
+CHAINS: list[tuple[LearningRateWarmup, tuple[int, dict[str, Any]], tuple[int, dict[str, Any]]]] = [
+    (
+        LearningRateWarmup("1 epoch", StepDecay("1 epoch", 0.5)),
+        (5, {"max_epochs": -1, "max_steps": 18}),
+        (5, {"max_epochs": 7, "max_steps": 15}),
+    ),
+    (
+        LearningRateWarmup("20%", "cosine"),
+        (8, {"max_epochs": 6, "accumulate_grad_batches": 3}),
+        (5, {"max_epochs": 8, "max_steps": 33, "accumulate_grad_batches": 2}),
+    ),
+    (
+        LearningRateWarmup(0, "linear", interval="epoch"),
+        (11, {"max_epochs": 4, "limit_train_batches": 0.5}),
+        (6, {"max_epochs": 8, "max_steps": 25}),
+    ),
+    (
+        LearningRateWarmup(2, "cosine", warmup_interval="epoch"),
+        (8, {"max_epochs": 4, "max_steps": 25}),
+        (9, {"max_epochs": -1, "max_steps": 45, "accumulate_grad_batches": 2}),
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
+@pytest.mark.parametrize("cut", ["0-None", "1-2", "1-None"])
+@pytest.mark.parametrize(("callback", "first", "then"), CHAINS, ids=["1", "2", "3", "4"])
+def test_a_second_resume_repeats_the_first(
+    callback: LearningRateWarmup, first: Any, then: Any, cut: str, tmp_path: Path
+) -> None:
+    def saving(name: str) -> Cuts:
+        (tmp_path / name).mkdir()
+        return Cuts(tmp_path / name)
+
+    fit([callback, saving("first")], batches=first[0], **first[1])
+    saves = saving("then")
+    settings = {"batches": then[0], **then[1]}
+    resumed = fit([callback, saves], ckpt_path=tmp_path / "first" / f"{cut}.ckpt", **settings).used
+    compared = 0
+    for again in sorted((tmp_path / "then").glob("*.ckpt"))[::2]:
+        step, repeats = torch.load(again, weights_only=True)["global_step"], Cuts()
+        rest = fit([callback, repeats], ckpt_path=again, **settings)
+        left = len(saves.epochs) - len(repeats.epochs)
+        # Lightning resumes inexactly with max_steps: where it takes other steps there is nothing to compare.
+        if saves.epochs[left:] == repeats.epochs != [] and rest.used:
+            assert rest.used == resumed[left:], (again.stem, step)
+            compared += 1
+    assert compared >= 2
 
 
 def test_a_changed_plan_is_told_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.types import LRSchedulerConfig
-from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, MultiStepLR, StepLR
+from torch.optim.lr_scheduler import CyclicLR, ExponentialLR, LambdaLR, MultiStepLR, StepLR
 
 from checkpoints import SaveEveryBatch
 from lightning_warmup import CosineDecay, LearningRateWarmup
@@ -78,6 +78,16 @@ def test_a_scheduler_that_comes_in_mid_warmup(make: Any, first: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. the module has a")
+@pytest.mark.parametrize("first", [True, False])
+def test_a_scheduler_that_writes_when_it_is_made(first: bool) -> None:
+    """CyclicLR puts its base rate into the optimizer at once, in mid-epoch: the step under way uses that already."""
+    other = At("on_train_batch_start", 7, adds(lambda optimizer: CyclicLR(optimizer, 0.01, 0.05, 4), "step"))
+    with pytest.warns(UserWarning, match="the module has a CyclicLR from step 7 on") as caught:
+        used = fit(both_orders(LearningRateWarmup(5), other, first), max_epochs=2).used
+    assert sum("LearningRateWarmup" in str(warning.message) for warning in caught) == 1
+    assert used[7:] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.04, 0.03, 0.02, 0.01, 0.02, 0.03, 0.04, 0.05])
+
+
 @pytest.mark.parametrize("warmup", [3, 20])
 def test_a_scheduler_that_steps_before_it_is_seen(warmup: int) -> None:
     """In mid-epoch, every step: its base is not what it has made of it."""

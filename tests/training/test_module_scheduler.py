@@ -337,7 +337,10 @@ def test_a_module_can_be_pickled_and_copied_in_mid_run(override: bool) -> None:
 def test_override_of_a_scheduler_that_replaced_the_lr_warns() -> None:
     configure = configured(SCHEDULERS["OneCycleLR"], interval="step")
     warmup = LearningRateWarmup(5, "cosine", override_module_scheduler=True)
-    with pytest.warns(UserWarning, match=r"OneCycleLR has replaced the optimizer's own lr.*0\.008 is.*target_lr"):
+    with pytest.warns(
+        UserWarning,
+        match=r"OneCycleLR has replaced the optimizer's own lr.*0\.008 is.* up to 0\.2\. Give target_lr=0\.2",
+    ):
         fit(warmup, Line(configure), max_epochs=2)
 
 
