@@ -1,5 +1,6 @@
 """What all tests share: a drawing backend without a screen, Lightning's messages, and the figures at the end."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from summary import figures
+from summary import faults, figures
 
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -32,13 +33,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist hands its figures over."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = dict(figures)
+        session.config.workeroutput["faults"] = faults
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    figures.update(getattr(node, "workeroutput", {}).get("figures", {}))
+    output = getattr(node, "workeroutput", {})
+    figures.update(output.get("figures", {}))
+    for kind, those in output.get("faults", {}).items():
+        faults.setdefault(kind, []).extend(those)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if faults:
+        path = terminalreporter.config.rootpath / "runs" / "faults.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(faults, indent=1))
     for what, number in figures.items():
         terminalreporter.write_line(f"{what}: {number}")

@@ -1,23 +1,33 @@
 """A run to be killed: it writes down every step that it takes, saves as it goes, and takes up where it finds itself.
 
-python killed_run.py FOLDER [DEVICES]
+python killed_run.py FOLDER KIND, where KIND is a JSON list of the fields of Kind.
 """
 
 import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 
-from lightning_warmup import HyperparameterWarmup, LearningRateWarmup
+from lightning_warmup import HyperparameterWarmup, LearningRateWarmup, ReduceOnPlateauDecay
 
 EPOCHS, BATCHES, BATCH_SIZE = 6, 20, 4
 STEPS = EPOCHS * BATCHES
+LATE = 50  # step from which on a late group is trained
+
+
+class Kind(NamedTuple):
+    """What kind of a run: on how many processes, by which of :data:`PLANS`, and when it saves."""
+
+    devices: int = 1
+    plan: str = "cosine"
+    at_ends: bool = False
+    """Save after each epoch's last batch, and only there."""
 
 
 class ShuffledLoader:
@@ -52,20 +62,49 @@ class ShuffledLoader:
 
 
 class Net(pl.LightningModule):
-    """Two param groups, and a loss that no two batches share."""
+    """Two param groups and parameters for a third, and a loss that no two batches share."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head = torch.nn.Linear(3, 8), torch.nn.Linear(8, 1)
+        self.body, self.head, self.late = torch.nn.Linear(3, 8), torch.nn.Linear(8, 1), torch.nn.Linear(8, 1)
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
         x = torch.stack([batch.sin(), batch.cos(), (batch / 10).sin()], dim=1)
-        return (self.head(torch.tanh(self.body(x))).squeeze(1) - (batch / 7).sin()).square().mean()
+        hidden = torch.tanh(self.body(x))
+        loss = ((self.head(hidden) + self.late(hidden)).squeeze(1) - (batch / 7).sin()).square().mean()
+        self.log("loss", loss)
+        return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        groups = [{"params": self.body.parameters(), "lr": 0.05}, {"params": self.head.parameters(), "lr": 0.2}]
-        return torch.optim.SGD(groups, momentum=0.9)
+        groups = [
+            {"params": self.body.parameters(), "lr": 0.05, "momentum": 0.9},
+            {"params": self.head.parameters(), "lr": 0.2, "momentum": 0.8},
+        ]
+        return torch.optim.SGD(groups)
+
+
+class AddsGroup(pl.Callback):
+    """Trains a third group from a step on; a resumed run finds it where the checkpoint has it."""
+
+    def __init__(self) -> None:
+        self.there = False
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
+        self.there = len(checkpoint["optimizer_states"][0]["param_groups"]) == 3
+
+    def on_fit_start(self, trainer: pl.Trainer, module: Any) -> None:
+        if self.there:
+            self._add(trainer, module)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        if not self.there and trainer.global_step == LATE:
+            self._add(trainer, module)
+
+    def _add(self, trainer: pl.Trainer, module: Any) -> None:
+        self.there = True
+        module.late.zero_grad()  # nobody has, so far
+        trainer.optimizers[0].add_param_group({"params": module.late.parameters(), "lr": 0.1, "momentum": 0.7})
 
 
 class WriteDown(pl.Callback):
@@ -91,25 +130,37 @@ class SaveOften(pl.Callback):
     """A checkpoint after every third step, whole or not there at all.
 
     Not after an epoch's last batch: what Lightning has resumed from there it does not resume exactly a second time,
-    with a schedule or without.
+    with a schedule or without. Or there alone, for runs that are killed once.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, at_ends: bool) -> None:
+        self.folder, self.at_ends = folder, at_ends
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step % 3 == 0 and not trainer.is_last_batch:
+        if trainer.is_last_batch if self.at_ends else trainer.global_step % 3 == 0 and not trainer.is_last_batch:
             path = self.folder / f"{trainer.global_step:04}.ckpt"
             trainer.save_checkpoint(path.with_suffix(".part"))
             if trainer.is_global_zero:
                 path.with_suffix(".part").replace(path)
 
 
-def callbacks() -> list[pl.Callback]:
-    return [LearningRateWarmup("10%", "cosine"), HyperparameterWarmup("momentum", warmup=30, initial_value=0.5)]
+def momentum() -> HyperparameterWarmup:
+    return HyperparameterWarmup("momentum", warmup=30, initial_value=0.5)
 
 
-def train(folder: Path, devices: int = 1, ckpt_path: Path | None = None) -> Net:
+PLANS: dict[str, Callable[[], list[pl.Callback]]] = {
+    "cosine": lambda: [LearningRateWarmup("10%", "cosine"), momentum()],
+    "plateau": lambda: [LearningRateWarmup("10%", ReduceOnPlateauDecay("loss", factor=0.5, patience=0)), momentum()],
+    "late group": lambda: [LearningRateWarmup("10%", "cosine", late_group_warmup=15), momentum(), AddsGroup()],
+}
+
+
+ONE_PROCESS = Kind()
+
+
+def train(
+    folder: Path, kind: Kind = ONE_PROCESS, ckpt_path: Path | None = None, others: Sequence[pl.Callback] = ()
+) -> Net:
     """Train to the end, from a checkpoint if there is one."""
     warnings.simplefilter("ignore")
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,10 +173,10 @@ def train(folder: Path, devices: int = 1, ckpt_path: Path | None = None) -> Net:
 
     trainer = pl.Trainer(
         accelerator="cpu",
-        devices=devices,
-        strategy="ddp_fork" if devices > 1 else "auto",
+        devices=kind.devices,
+        strategy="ddp_fork" if kind.devices > 1 else "auto",
         max_epochs=EPOCHS,
-        callbacks=[*callbacks(), WriteDown(folder / "steps"), SaveOften(folder)],
+        callbacks=[*PLANS[kind.plan](), *others, WriteDown(folder / "steps"), SaveOften(folder, kind.at_ends)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -154,8 +205,11 @@ def newest(folder: Path) -> Path | None:
     return max(folder.glob("*.ckpt"), default=None)
 
 
+def write_weights(folder: Path, net: Net) -> None:
+    """What is left at the end, by floats that JSON keeps exactly."""
+    (folder / "weights.json").write_text(json.dumps({name: value.tolist() for name, value in net.state_dict().items()}))
+
+
 if __name__ == "__main__":
     where = Path(sys.argv[1])
-    net = train(where, int(sys.argv[2]) if len(sys.argv) > 2 else 1, newest(where))
-    weights = {name: tensor.tolist() for name, tensor in net.state_dict().items()}
-    (where / "weights.json").write_text(json.dumps(weights))
+    write_weights(where, train(where, Kind(*json.loads(sys.argv[2])), newest(where)))

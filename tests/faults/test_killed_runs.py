@@ -4,6 +4,7 @@ The references are Megatron-LM's and NeMo Automodel's tests of resuming: fresh p
 the identity of every batch, and restores broken on purpose that must change the outcome.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -11,175 +12,277 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import killed_run
 import pytest
 import torch
-from killed_run import STEPS, newest, steps_of, train
+from killed_run import BATCH_SIZE, BATCHES, EPOCHS, STEPS, Kind, newest, steps_of, train, write_weights
 
-from lightning_warmup import LearningRateWarmup
-from summary import count
+from lightning_warmup import HyperparameterWarmup, LearningRateWarmup
+from summary import count, fault
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of Lightning's, about loaders of our own and processes it starts
 ]
 
 SCRIPT = Path(killed_run.__file__)
-REPORT: list[dict[str, Any]] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def report(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What was tried, as a table at the end of the tests and as ``runs/faults.json``."""
-    yield
-    path = request.config.rootpath / "runs" / "faults.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(REPORT, indent=1))
-
-
-def start(folder: Path, devices: int) -> subprocess.Popen[bytes]:
+def start(folder: Path, kind: Kind) -> subprocess.Popen[bytes]:
+    folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(filter(None, [str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")]))
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder), str(devices)],
-        env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, str(SCRIPT), str(folder), json.dumps(kind)],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=(folder.parent / f"{folder.name}.err").open("ab"),
     )
 
 
-def kill_at(folder: Path, devices: int, step: int, delay: float) -> int:
-    """Start the run, kill it so long after this many steps; returns the step that it was killed in."""
-    process = start(folder, devices)
-    try:
-        until = time.monotonic() + 120
-        while max((s[0] for s in steps_of(folder)[-1:]), default=-1) < step:
-            assert process.poll() is None, (folder.parent / f"{folder.name}.err").read_text()[-2000:]
-            assert time.monotonic() < until, "it does not come to the step that it is to be killed at"
-            time.sleep(0.001)
-        time.sleep(delay)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return int(steps_of(folder)[-1][0])
-
-
-def finish(folder: Path, devices: int) -> None:
-    process = start(folder, devices)
+def finish(folder: Path, kind: Kind) -> None:
+    process = start(folder, kind)
     assert process.wait(timeout=240) == 0, (folder.parent / f"{folder.name}.err").read_text()[-2000:]
 
 
-def differences(folder: Path, whole: Path, ranks: int) -> list[str]:
+def kill_at(folder: Path, kind: Kind, step: int, delay: float) -> int:
+    """Start the run, kill all its processes so long after it begins a step; returns the last step that it began."""
+    before = len(steps_of(folder))
+    process = start(folder, kind)
+    try:
+        until = time.monotonic() + 120
+        while len(taken := steps_of(folder)) == before or taken[-1][0] < step:
+            assert process.poll() is None, (folder.parent / f"{folder.name}.err").read_text()[-2000:]
+            assert time.monotonic() < until, "it does not come to the step that it is to be killed at"
+            time.sleep(0.002)
+        time.sleep(delay)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        ended = process.wait()
+    assert ended == -signal.SIGKILL, "it ended before it was killed"
+    return int(steps_of(folder)[-1][0])
+
+
+def differences(folder: Path, whole: Path, kind: Kind) -> list[str]:
     """What of a run is not as in the uninterrupted one: a learning rate, a momentum, a batch, or a weight."""
     found = []
-    for rank in range(ranks):
+    for rank in range(kind.devices):
         expected = {step: rest for step, *rest in steps_of(whole, rank)}
         assert sorted(expected) == list(range(STEPS))
         taken = steps_of(folder, rank)
-        found += [f"rank {rank}, step {step}" for step, *rest in taken if rest != expected[step]]
+        found += [f"rank {rank}, step {step}" for step, *rest in taken if rest != expected.get(step)]
         found += [f"rank {rank}, step {step} is missing" for step in expected.keys() - {step for step, *_ in taken}]
     if (folder / "weights.json").read_text() != (whole / "weights.json").read_text():
         found.append("weights")
     return found
 
 
-def killed_again_and_again(folder: Path, whole: Path, kills: int, devices: int, seed: int) -> None:
-    """Kill one run so many times, each time in a fresh process, and let it end: all of it is as in the whole run."""
+def not_taken_up(
+    folder: Path, whole: Path, checkpoint: Path | None, parts: list[tuple[int, int]], killed: bool
+) -> list[str]:
+    """What of one resumption is not as in the uninterrupted run.
+
+    Args:
+        folder: Of the run.
+        whole: Of the uninterrupted run.
+        checkpoint: What there was to take up.
+        parts: By rank, where in its steps those of the resumed process begin, and where they end.
+        killed: Whether that process was killed too.
+    """
+    first = int(checkpoint.stem) if checkpoint else 0
+    found = []
+    if checkpoint and not same(load(checkpoint), load(whole / checkpoint.name)):
+        found.append("what is in the checkpoint")
+    for rank, (begin, end) in enumerate(parts):
+        expected = {step: rest for step, *rest in steps_of(whole, rank)}
+        taken = steps_of(folder, rank)[begin:end]
+        last = first + len(taken) if killed else STEPS
+        if [step for step, *_ in taken] != list(range(first, last)):
+            found.append(f"rank {rank}, the numbers of its steps")
+        found += [f"rank {rank}, step {step}" for step, *rest in taken if rest != expected.get(step)]
+    return found
+
+
+def load(checkpoint: Path) -> Any:
+    return torch.load(checkpoint, weights_only=True)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two checkpoints hold the same: weights, optimizers, callbacks, loader, Lightning's own counters."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
+
+
+def killed_again_and_again(folder: Path, whole: Path, kind: Kind, kills: int, seed: int) -> list[dict[str, Any]]:
+    """Kill one run so many times, each time in a fresh process, and let it end.
+
+    Returns:
+        Of each kill when it was, what there was to take up, and what was not as in the whole run from there to the
+        next kill, or to the end.
+    """
     chance, points = random.Random(seed), []
-    at = 0
+    found, begins = [], []
+    at = BATCHES if kind.at_ends else 0  # from there on there is an end of an epoch to take up
     for i in range(kills):
         # Anywhere in the next stretch of the run, so that all of it is killed in; and anywhere in a step.
-        stretch = (STEPS - 3) * (i + 1) // kills
-        at = kill_at(folder, devices, chance.randint(min(at + 1, stretch), stretch), chance.random() * 0.008)
-        found = newest(folder)
-        points.append({"devices": devices, "killed in step": at, "checkpoint": found and int(found.stem)})
-    finish(folder, devices)
-    wrong = differences(folder, whole, devices)
+        stretch = (STEPS - 10) * (i + 1) // kills
+        delay = chance.random() * 0.008
+        at = kill_at(folder, kind, chance.randint(min(at + 1, stretch), stretch), delay)
+        found.append(newest(folder))
+        begins.append([len(steps_of(folder, rank)) for rank in range(kind.devices)])
+        saved = int(found[-1].stem) if found[-1] else 0
+        points.append(
+            {**kind._asdict(), "killed in step": at, "seconds after it was seen": delay, "checkpoint of step": saved}
+        )
+    finish(folder, kind)
+    ends = [*begins[1:], [len(steps_of(folder, rank)) for rank in range(kind.devices)]]
+    at_the_end = differences(folder, whole, kind)
+    for i, point in enumerate(points):
+        parts = list(zip(begins[i], ends[i], strict=True))
+        killed = i < kills - 1
+        wrong = not_taken_up(folder, whole, found[i], parts, killed) + ([] if killed else at_the_end)
+        point.update(exact=not wrong, wrong=wrong[:10])
+    return points
+
+
+def judge(points: list[dict[str, Any]]) -> None:
     for point in points:
-        REPORT.append({**point, "exact": not wrong})
-    count("kill points tried", kills)
-    assert not wrong, wrong[:10]
-    count("kill points exact", kills)
+        fault("points", point)
+    count("kill points tried", len(points))
+    count("kill points exact", sum(point["exact"] for point in points))
+    assert all(point["exact"] for point in points), [point for point in points if not point["exact"]]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
-    """The uninterrupted run, on so many processes."""
-    made: dict[int, Path] = {}
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
+    """The uninterrupted run of a kind."""
+    made: dict[Kind, Path] = {}
 
-    def of(devices: int) -> Path:
-        if devices not in made:
-            made[devices] = tmp_path_factory.mktemp(f"whole_{devices}") / "run"
-            made[devices].mkdir()
-            finish(made[devices], devices)
-        return made[devices]
+    def of(kind: Kind) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp("whole") / "run"
+            finish(made[kind], kind)
+        return made[kind]
 
     return of
 
 
-def test_killed_twice(whole: Callable[[int], Path], tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    killed_again_and_again(folder, whole(1), kills=2, devices=1, seed=0)
+def test_killed_twice(whole: Callable[[Kind], Path], tmp_path: Path) -> None:
+    judge(killed_again_and_again(tmp_path / "run", whole(Kind()), Kind(), kills=2, seed=0))
+
+
+# Of a run that saves at the ends of epochs one kill each: see SaveOften.
+RUNS = {
+    1: [
+        *[(Kind(plan=plan), 10) for plan in killed_run.PLANS],
+        *[(Kind(plan=plan, at_ends=True), 1) for plan in ("cosine", "cosine", "late group", "late group")],
+    ],
+    2: [(Kind(devices=2, plan=plan), 5) for plan in ("cosine", "late group")],
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_fifteen_times(whole: Callable[[int], Path], seed: int, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    killed_again_and_again(folder, whole(1), kills=15, devices=1, seed=seed)
-
-
-@pytest.mark.slow
-def test_killed_ten_times_on_two_processes(whole: Callable[[int], Path], tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    killed_again_and_again(folder, whole(2), kills=10, devices=2, seed=3)
+@pytest.mark.parametrize("devices", RUNS)
+def test_killed_again_and_again(devices: int, whole: Callable[[Kind], Path], tmp_path: Path) -> None:
+    runs = RUNS[devices]
+    with ThreadPoolExecutor(2) as two_at_a_time:
+        kinds = {kind for kind, _ in runs}
+        wholes = dict(zip(kinds, two_at_a_time.map(whole, kinds), strict=True))
+        jobs = [
+            two_at_a_time.submit(killed_again_and_again, tmp_path / f"run_{seed}", wholes[kind], kind, kills, seed)
+            for seed, (kind, kills) in enumerate(runs, start=1)
+        ]
+    judge([point for job in jobs for point in job.result()])
 
 
 # --- restores that are broken on purpose -----------------------------------------------------------------------------
 
-
-def dropped(states: dict[str, Any], key: str) -> None:
-    del states[key]
-
-
-def shifted(states: dict[str, Any], key: str) -> None:
-    states[key]["optimizers"][0]["steps"] += 1
-
-
-def of_the_other_group(states: dict[str, Any], key: str) -> None:
-    for name in ("own", "target"):
-        states[key]["optimizers"][0][name].reverse()
+KEYS = {
+    "lr": LearningRateWarmup().state_key,
+    "momentum": HyperparameterWarmup("momentum").state_key,
+}
 
 
 def as_it_is(states: dict[str, Any], key: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("breaks", [as_it_is, dropped, shifted, of_the_other_group])
-def test_the_comparison_notices(breaks: Callable[..., None], whole: Callable[[int], Path], tmp_path: Path) -> None:
+def dropped(states: dict[str, Any], key: str) -> None:
+    del states[key]
+
+
+def one_step_ahead(states: dict[str, Any], key: str) -> None:
+    states[key]["optimizers"][0]["steps"] += 1
+
+
+def one_step_behind(states: dict[str, Any], key: str) -> None:
+    states[key]["optimizers"][0]["steps"] -= 1
+
+
+def of_the_other_group(states: dict[str, Any], key: str) -> None:
+    for name in ("own", "target"):
+        values = states[key]["optimizers"][0][name]
+        values[0], values[1] = values[1], values[0]
+
+
+@pytest.mark.parametrize("breaks", [as_it_is, dropped, one_step_ahead, one_step_behind, of_the_other_group])
+@pytest.mark.parametrize(
+    ("kind", "parameter", "step"),
+    [
+        (Kind(), "lr", 45),
+        (Kind(), "momentum", 15),
+        pytest.param(Kind(plan="plateau"), "lr", 66, marks=pytest.mark.slow),
+        pytest.param(Kind(plan="late group"), "lr", 54, marks=pytest.mark.slow),
+        pytest.param(Kind(devices=2), "lr", 45, marks=pytest.mark.slow),
+    ],
+)
+def test_the_comparison_notices(
+    kind: Kind,
+    parameter: str,
+    step: int,
+    breaks: Callable[[dict[str, Any], str], None],
+    whole: Callable[[Kind], Path],
+    tmp_path: Path,
+) -> None:
     """A control that fails as it must, each but the first, which is the test of the test."""
     folder = tmp_path / "run"
     folder.mkdir()
-    for rank in (0,):
-        before = [step for step in steps_of(whole(1), rank) if step[0] < 45]
-        (folder / f"steps.{rank}.jsonl").write_text("".join(json.dumps(step) + "\n" for step in before))
-    checkpoint = torch.load(whole(1) / "0045.ckpt", weights_only=True)
-    breaks(checkpoint["callbacks"], LearningRateWarmup("10%", "cosine").state_key)
+    for rank in range(kind.devices):
+        before = [taken for taken in steps_of(whole(kind), rank) if taken[0] < step]
+        (folder / f"steps.{rank}.jsonl").write_text("".join(json.dumps(taken) + "\n" for taken in before))
+    checkpoint = load(whole(kind) / f"{step:04}.ckpt")
+    breaks(checkpoint["callbacks"], KEYS[parameter])
     torch.save(checkpoint, tmp_path / "broken.ckpt")
-    net = train(folder, ckpt_path=tmp_path / "broken.ckpt")
-    weights = {name: tensor.tolist() for name, tensor in net.state_dict().items()}
-    (folder / "weights.json").write_text(json.dumps(weights))
-    wrong = differences(folder, whole(1), 1)
+    write_weights(folder, train(folder, kind, tmp_path / "broken.ckpt"))
+    wrong = differences(folder, whole(kind), kind)
     if breaks is as_it_is:
         assert not wrong
         return
+    control = {**kind._asdict(), "parameter": parameter, "state": breaks.__name__, "failed": bool(wrong)}
+    fault("controls", control)
+    count("controls tried", 1)
     count("controls that failed as they must", bool(wrong))
-    REPORT.append({"control": breaks.__name__, "failed": bool(wrong)})
+    # The first step after the resume is wrong already, and so is what comes of it.
+    assert f"rank 0, step {step}" in wrong
     assert "weights" in wrong
-    assert len(wrong) > 10
+
+
+def test_the_runs_are_what_they_are_to_be(whole: Callable[[Kind], Path]) -> None:
+    """All samples in every epoch, in another order each time."""
+    batches = [batch for *_, batch in steps_of(whole(Kind()))]
+    epochs = [tuple(chain(*batches[i * BATCHES : (i + 1) * BATCHES])) for i in range(EPOCHS)]
+    assert all(sorted(epoch) == list(range(BATCHES * BATCH_SIZE)) for epoch in epochs)
+    assert len({*epochs}) == EPOCHS

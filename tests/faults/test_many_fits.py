@@ -51,5 +51,6 @@ def test_nothing_grows(new: bool, caplog: pytest.LogCaptureFixture) -> None:
     finally:
         tracemalloc.stop()
     assert of_ours() == 0
-    # Of what our files have allocated, nothing more after three hundred fits than after a hundred.
-    assert sizes[-1] <= sizes[0] + 20_000, sizes
+    # Of what our files have allocated, nothing more after three hundred fits than after a hundred; it comes and goes by
+    # some fifty bytes, and ten bytes a fit would be noticed.
+    assert sizes[-1] <= sizes[0] + 2_000, sizes
