@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow lint check bench picture pictures
+.PHONY: demo test slow lint check docs bench picture pictures
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -20,6 +20,11 @@ lint: .venv/ready ## formatter, linter, strict types
 
 check: lint test
 
+docs: .venv/docs ## the site, into docs/_build; a warning is an error, and so is a link that leads nowhere
+	rm -rf docs/_build
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . docs/_build
+	@echo "read docs/_build/index.html"
+
 bench: .venv/ready ## what a schedule costs beside others (pip install them to have them in), into docs/performance.md
 	$(BIN)/python benchmarks/overhead.py --markdown docs/performance.md
 
@@ -34,4 +39,8 @@ pictures: .venv/ready ## renew those of docs/
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/docs: .venv/ready
+	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
 	touch $@

@@ -5,6 +5,7 @@ import functools
 import io
 import math
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,17 @@ def test_python_and_yaml_of_a_table_say_the_same(path: Path, tmp_path: Path) -> 
         assert settings_of(callback) == settings_of(expected), python
 
 
+def test_yaml_and_command_line_of_a_table_say_the_same(tmp_path: Path) -> None:
+    rows = cells(ROOT / "docs" / "yaml.md", "YAML", "command line")
+    for text, line in rows:
+        expected, *_ = instantiated(f"lr_warmup: {{{text}}}", tmp_path)
+        ours = parser()
+        assert settings_of(ours.instantiate(ours.parse_args(shlex.split(line))).lr_warmup) == settings_of(expected), (
+            line
+        )
+    assert len(rows) > 5
+
+
 @pytest.mark.parametrize("path", PAGES, ids=named)
 def test_what_is_refused_says_so(path: Path) -> None:
     """A call in a table's column "refused" raises the error beside it, … standing for what is left out."""
@@ -171,6 +183,16 @@ def test_the_tests_that_are_named_are_there() -> None:
     for path in PAGES:
         for name in re.findall(r"`(test_\w+)(?:\.py)?`", path.read_text(encoding="utf-8")):
             assert name in [file.stem for file in files] or f"def {name}(" in there, f"{path.name}: {name}"
+
+
+def test_which_schedule_to_write() -> None:
+    rows = cells(ROOT / "docs" / "which_schedule.md", "write")
+    for (python,) in rows:
+        callback = eval(python, NAMES)
+        if "Plateau" not in python:  # which has no values without a run
+            lrs = callback.values(0.1, total_steps=9000, steps_per_epoch=100, batch_size=1024, betas=(0.9, 0.999))
+            assert 0 < lrs[0] < max(lrs), python
+    assert len(rows) > 5
 
 
 def test_what_to_write_in_place_of_others() -> None:

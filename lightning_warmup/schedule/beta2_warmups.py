@@ -88,7 +88,7 @@ class RAdamWarmup(Beta2Warmup):
     :math:`\rho_t = \rho_\infty - 2 t \beta_2^t / (1 - \beta_2^t)`,
 
     .. math::
-        \mathrm{weight} = \sqrt{\frac{(\rho_t - 4)(\rho_t - 2) \rho_\infty}{(\rho_\infty - 4)(\rho_\infty - 2) \rho_t}}
+        \mathrm{weight} = \sqrt{(\rho_t - 4)(\rho_t - 2) \rho_\infty / ((\rho_\infty - 4)(\rho_\infty - 2) \rho_t)}
 
     where :math:`\rho_t > 4`. Before that, in the first 4 steps (more where β2 < 0.8), the literature has no weight at
     all; a warmup must not train at 0, and holds the first positive one. Liu et al. 2019 (arXiv 1908.03265); as a

@@ -264,7 +264,7 @@ class ExponentialDecay(Decay):
 class StepDecay(Decay):
     r"""A step down at regular intervals.
 
-    .. math:: \max(\mathrm{final}, \mathrm{gamma}^{⌊\tau / \mathrm{every}⌋})
+    .. math:: \max(\mathrm{final}, \mathrm{gamma}^{\lfloor \tau / \mathrm{every} \rfloor})
 
     Args:
         every: Duration > 0 between steps; a bare int counts steps, or epochs with ``interval="epoch"``, where it must
@@ -315,7 +315,7 @@ class MultiStepDecay(Decay):
 
     .. math:: \mathrm{gamma}^{\#\{m \le t\}}
 
-    Where t counted from the start of the run.
+    where t is counted from the start of the run.
 
     Args:
         milestones: Durations from the start of the run that do not decrease, none inside the warmup or hold; one that
