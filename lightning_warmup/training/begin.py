@@ -7,7 +7,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import BaseFinetuning, Callback
-from lightning_utilities.core.rank_zero import rank_zero_info
+from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run, TooShortError
@@ -137,7 +137,7 @@ def begin_fit(
 
 
 def _check_steps(owner: str, state: dict[str, Any], trainer: pl.Trainer, *, automatic: bool) -> None:
-    """A state cannot have begun after the checkpoint that it is in, nor have taken more steps than that."""
+    """A state cannot have begun after the checkpoint that it is in; that it has taken more steps is told."""
     for key, there in (("first_step", trainer.global_step), ("first_epoch", trainer.current_epoch)):
         if state.get(key, 0) > there:
             raise wrong_state(owner, f"state[{key!r}] is {state[key]!r}", f"no more than the checkpoint's {there:,}")
@@ -145,8 +145,11 @@ def _check_steps(owner: str, state: dict[str, Any], trainer: pl.Trainer, *, auto
     # In manual optimization a module may take steps that the Trainer does not count.
     for index, optimizer in state.get("optimizers", {}).items() if automatic else ():
         if optimizer["steps"] > seen:
-            what = f"state['optimizers'][{index!r}]['steps'] is {optimizer['steps']!r}"
-            raise wrong_state(owner, what, f"no more than the checkpoint's {seen:,}")
+            rank_zero_warn(
+                f"{owner}: by its state in the checkpoint optimizer {index} has taken {optimizer['steps']:,} steps,"
+                f" more than the {seen:,} that the checkpoint knows of. The schedule goes on from there: take a"
+                " checkpoint that nobody has changed."
+            )
 
 
 def fresh_values(trainer: pl.Trainer, config: ScheduleConfig) -> dict[int, list[float]]:
