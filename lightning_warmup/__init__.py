@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import lightning_warmup.moved  # the names of 0.1.0
+import lightning_warmup.moved  # noqa: F401  # the names of 0.1.0
 from lightning_warmup.short_names import load_with_the_cli
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lightning_warmup.callbacks.hyperparameter_warmup import HyperparameterWarmup
     from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
     from lightning_warmup.callbacks.loss_spike_monitor import LossSpikeMonitor
+    from lightning_warmup.callbacks.schedule_preview import SchedulePreview
     from lightning_warmup.critical.catapult import PersistentCatapultWarmup
     from lightning_warmup.critical.critical_start import CriticalLearningRate
     from lightning_warmup.critical.search import CriticalLearningRateResult, critical_learning_rate
@@ -79,6 +80,7 @@ __all__ = [
     "PolynomialWarmup",
     "RAdamWarmup",
     "ReduceOnPlateauDecay",
+    "SchedulePreview",
     "SqrtBeta2Warmup",
     "SquareRootScaling",
     "StepDecay",
@@ -107,6 +109,7 @@ _MODULES = [
     "callbacks.gradient_initialized_adam",
     "callbacks.loss_spike_monitor",
     "callbacks.critical_learning_rate_monitor",
+    "callbacks.schedule_preview",
 ]
 """Where the public names are, the cheapest to import first."""
 

@@ -32,6 +32,7 @@ OTHERS = [
     "LearningRateWarmup",
     "LinearScaling",
     "LossSpikeMonitor",
+    "SchedulePreview",
     "SquareRootScaling",
     "Warmup",
     "critical_learning_rate",

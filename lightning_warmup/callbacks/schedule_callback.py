@@ -61,6 +61,21 @@ class ScheduleCallback(LetsGo, Callback, ABC):
             parts.append(f"optimizer={config.optimizer}")
         return f"{config.owner}({', '.join(parts)})"
 
+    @property
+    def config(self) -> ScheduleConfig:
+        """What was configured."""
+        return self._config
+
+    @property
+    def fit_under_way(self) -> ScheduledFit | None:
+        """What belongs to the ``fit`` under way, None outside of one."""
+        return self._fit
+
+    @property
+    def loaded_state(self) -> State:
+        """What the checkpoint holds that the run is resumed from, empty without one."""
+        return self._before.state
+
     # --- without a Trainer -----------------------------------------------------------------------------------------
 
     def values(

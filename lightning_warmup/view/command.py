@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from lightning_warmup.view import config_file
+from lightning_warmup.view.plot import FORMATS, save_previews
 from lightning_warmup.view.preview import Options, Preview, preview_of_file
 from lightning_warmup.view.terminal import terminal
 
@@ -45,8 +46,8 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
         ValueError: If something is missing or wrong.
     """
     given = Options(**{name: getattr(options, name) for name in Options.__dataclass_fields__ if name in options})
-    if options.output is not None and options.output.suffix not in (".png", ".svg", ".pdf", ".html"):
-        raise ValueError(f"--output {options.output}: write .png, .svg, .pdf or .html.")
+    if options.output is not None and options.output.suffix not in FORMATS:
+        raise ValueError(f"--output {options.output}: write {', '.join(FORMATS)}.")
     previews = [_named(path, preview_of_file, rest, given) for path in options.configs]
     if "-" not in (options.csv, options.json):
         sys.stdout.write(terminal(previews, options.width))
@@ -55,8 +56,6 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
     if options.json is not None:
         _write(options.json, lambda file: json.dump([as_plain(p) for p in previews], file, indent=1))
     if options.output is not None:
-        from lightning_warmup.view.plot import save_previews
-
         save_previews(previews, options.output)
         sys.stderr.write(f"{options.output} is written.\n")
 

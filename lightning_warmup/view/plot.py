@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FORMATS = (".png", ".svg", ".pdf", ".html")
+
 SHADES = ["#f2e6d8", "#e3eef7", "#e9f3e4", "#eeeeee", "#f6e3e3"]
 """Behind the phases, in turn."""
 
