@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, SchedulePreview
 from lightning_warmup.callbacks import schedule_preview
-from runs import Line, fit, loader, trainer
+from runs import Line, Stream, fit, loader, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
