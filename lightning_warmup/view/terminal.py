@@ -64,7 +64,13 @@ def _chart(previews: Sequence[Drawn], parameter: str, width: int) -> str:
     chart.title(parameter)
     chart.label("optimizer step", "x")
     lowest, highest = min(min(values) for _, values in lines), max(max(values) for _, values in lines)
-    chart.ruler("y").lim(0.98 * lowest if lowest > highest / 2 else 0, highest * 1.02 or 1)
+    bottom, top = 0.98 * lowest if lowest > highest / 2 else 0.0, highest * 1.02 or 1.0
+    chart.ruler("y").lim(bottom, top)
+    heights = [bottom + (top - bottom) * i / 4 for i in range(5)]
+    chart.ruler("y").ticks(heights, [f"{height:.3g}" for height in heights])
+    last = max(len(values) for _, values in lines) - 1
+    places = sorted({last * i // 4 for i in range(5)})
+    chart.ruler("x").ticks(places, [f"{place:,}" for place in places])
     return "\n".join(line.rstrip() for line in plotext.uncolorize(str(chart.build())).splitlines())
 
 
