@@ -38,6 +38,7 @@ from lightning_warmup import (
     TorchDecay,
     Warmup,
 )
+from lightning_warmup.__main__ import main as command_line
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from shapes import BETA2_WARMUPS, DECAYS, WARMUPS  # the one table of shapes, which the tests have too
@@ -333,6 +334,12 @@ def existing() -> None:
     compare("existing_torch_decay", alone, ours, ("CosineAnnealingWarmRestarts alone", "TorchDecay, after 30 steps"))
 
 
+def preview_of_file(path: Path) -> None:
+    """What the preview command writes with --output."""
+    command = [path, "--lr=0.1", "--max-epochs=100", "--steps-per-epoch=38", f"--output={IMAGES / 'preview.png'}"]
+    assert command_line(["preview", *map(str, command)]) == 0
+
+
 def main() -> None:
     """Draw them all."""
     warnings.filterwarnings("ignore")
@@ -340,6 +347,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rcParams["font.size"] = 9
     IMAGES.mkdir(exist_ok=True)
+    preview_of_file(Path("configs/supergradients.yaml"))
     for draw in (phases, warmups, warmups_from_beta2, decays, recipes, existing):
         draw()
 

@@ -13,7 +13,7 @@ PACKAGE = Path(lightning_warmup.__file__).parent
 TESTS = Path(__file__).parent
 
 # What a folder may import of this package: itself, and what stands to its right.
-FOLDERS = ["callbacks", "preview", "critical", "training", "schedule"]
+FOLDERS = ["callbacks", "view", "critical", "training", "schedule"]
 
 # A schedule is floats: it does not depend on who follows it.
 FOLLOWERS = {"torch", "lightning", "pytorch_lightning", "lightning_utilities", "torchmetrics"}
@@ -32,9 +32,11 @@ OTHERS = [
     "LearningRateWarmup",
     "LinearScaling",
     "LossSpikeMonitor",
+    "SchedulePreview",
     "SquareRootScaling",
     "Warmup",
     "critical_learning_rate",
+    "preview",
 ]
 
 
@@ -53,7 +55,12 @@ def test_is_typed():
 
 def test_the_folders_are_all_there_is():
     assert sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name[0] != "_") == sorted(FOLDERS)
-    assert sorted(path.name for path in PACKAGE.glob("*.py")) == ["__init__.py", "moved.py"]
+    assert sorted(path.name for path in PACKAGE.glob("*.py")) == [
+        "__init__.py",
+        "__main__.py",
+        "moved.py",
+        "short_names.py",
+    ]
 
 
 def test_the_tests_are_in_the_same_folders():

@@ -14,13 +14,14 @@ from typing_extensions import override
 
 from lightning_warmup.callbacks.letting_go import LetsGo
 from lightning_warmup.critical.measurements import measurement_for
-from lightning_warmup.preview.plot import plot_steps
-from lightning_warmup.preview.values import values_of_steps
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.training.base_values import BeforeTraining, State
 from lightning_warmup.training.begin import begin_fit, fresh_values
 from lightning_warmup.training.checked_state import checked_state
 from lightning_warmup.training.fit import ScheduledFit
+from lightning_warmup.view.drawn import RunFacts, draw
+from lightning_warmup.view.plot import plot_steps
+from lightning_warmup.view.values import values_of_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +60,21 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         if config.optimizer is not None:
             parts.append(f"optimizer={config.optimizer}")
         return f"{config.owner}({', '.join(parts)})"
+
+    @property
+    def config(self) -> ScheduleConfig:
+        """What was configured."""
+        return self._config
+
+    @property
+    def fit_under_way(self) -> ScheduledFit | None:
+        """What belongs to the ``fit`` under way, None outside of one."""
+        return self._fit
+
+    @property
+    def loaded_state(self) -> State:
+        """What the checkpoint holds that the run is resumed from, empty without one."""
+        return self._before.state
 
     # --- without a Trainer -----------------------------------------------------------------------------------------
 
@@ -104,8 +120,11 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
         ax: "Axes | None" = None,
+        log: bool = False,
     ) -> "tuple[Figure, Axes]":
-        """Plot :meth:`values` over the optimizer steps.
+        """Plot :meth:`values` over the optimizer steps, the phases shaded.
+
+        What depends on the run itself is drawn as the range it can take.
 
         Args:
             lr: As in :meth:`values`.
@@ -114,6 +133,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
             betas: As in :meth:`values`.
             batch_size: As in :meth:`values`.
             ax: Axes to draw on; None makes a new figure.
+            log: Whether the values are on a logarithmic scale.
 
         Returns:
             The figure and the axes, as torchmetrics does.
@@ -127,9 +147,13 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         >>> axes.get_xlabel(), axes.get_ylabel()
         ('optimizer step', 'lr')
         """
-        values = values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size)
-        lines = values if isinstance(lr, Mapping) else {None: values}
-        return plot_steps(lines, self._config.parameter, ax)
+        if self._config.depends_on_the_run is None:
+            values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size)  # its errors are ours
+        entries: dict[str, Any] = {} if betas is None else {"betas": betas}
+        if self._config.parameter != "lr":
+            entries[self._config.parameter] = lr
+        facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries)
+        return plot_steps(draw("", [self._config], facts, python=True), ax, log=log)
 
     # --- hooks -----------------------------------------------------------------------------------------------------
 

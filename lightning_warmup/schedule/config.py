@@ -28,19 +28,19 @@ class ScheduleConfig:
     """
 
     parameter: str
-    warmup: Duration | Warmup
-    decay: Decay | DecayName | None
-    initial: Any
-    target: Any
-    hold: Duration
-    decay_duration: Duration | None
-    cooldown: Duration
-    total: Duration | Literal["auto"]
-    interval: Interval
-    warmup_interval: Interval | None
-    optimizer: int | None
-    resume: Literal["checkpoint", "config"]
-    override_module_scheduler: bool
+    warmup: Duration | Warmup = 0
+    decay: Decay | DecayName | None = None
+    initial: Any = None
+    target: Any = None
+    hold: Duration = 0
+    decay_duration: Duration | None = None
+    cooldown: Duration = 0
+    total: Duration | Literal["auto"] = "auto"
+    interval: Interval = "step"
+    warmup_interval: Interval | None = None
+    optimizer: int | None = None
+    resume: Literal["checkpoint", "config"] = "checkpoint"
+    override_module_scheduler: bool = False
     late_group_warmup: Duration = 0
 
     owner: str = field(init=False, repr=False, compare=False)

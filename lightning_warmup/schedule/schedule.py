@@ -99,6 +99,14 @@ class Schedule:
                 values = self.decay.values(tau, length, self.target)
         return self._damped(t, values) if self.beta2 else values
 
+    def warmup_tick(self, t: int) -> int:
+        """The interval of the warmup that t belongs to."""
+        return t // self.warmup_stride if self.epochs_pace is None else self._tick(t, self.warmup_stride)
+
+    def decay_tick(self, t: int) -> int:
+        """The interval of the decay that t belongs to."""
+        return t // self.decay_stride if self.epochs_pace is None else self._tick(t, self.decay_stride)
+
     def _tick(self, t: int, stride: int) -> int:
         """The tick of a phase that t belongs to."""
         return t if stride == 1 or self.epochs_pace is None else math.floor(self.epochs_pace.at(t))

@@ -1,0 +1,30 @@
+"""``python -m lightning_warmup``, and ``lightning-warmup``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lightning_warmup.view import command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 2 where something is missing or wrong."""
+    parser = argparse.ArgumentParser(
+        prog="lightning-warmup", description="Learning-rate schedules for PyTorch Lightning.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command.add_parser(commands)
+    options, rest = parser.parse_known_args(arguments)
+    try:
+        options.run(options, rest)
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

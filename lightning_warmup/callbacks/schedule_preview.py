@@ -1,0 +1,205 @@
+"""The preview of a real run: its own model, loader, optimizer, groups and checkpoint."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers.logger import DummyLogger
+from lightning.pytorch.utilities.exceptions import _TunerExitException
+from typing_extensions import override
+
+from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
+from lightning_warmup.schedule.durations import Run
+from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.training.base_values import draw
+from lightning_warmup.training.fit import ScheduledFit
+from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
+from lightning_warmup.view.drawn import Curve, Drawn, RunFacts
+from lightning_warmup.view.phases import findings, phases
+from lightning_warmup.view.plot import FORMATS, save_previews
+from lightning_warmup.view.terminal import terminal
+
+SHOWN = 1000
+"""Steps that are shown of a run without a known end."""
+
+
+class SchedulePreview(Callback):
+    """Show what all schedules in this Trainer will do, and end the run before its first step.
+
+    It takes your own model, data, optimizer, param groups and checkpoint, so T is the real one. With ``ckpt_path`` it
+    shows the part already run, the part to come, and the checkpoint's plan beside the new one where they differ. No
+    step is taken, no checkpoint saved, nothing logged. A plan that cannot be raises its error. A schedule that depends
+    on the run itself is shown as far as it is known: with the start it would have without a measurement, say; before a
+    scheduler of the module's, what is shown is the factor on it.
+
+    From the command line: ``--trainer.callbacks+=lightning_warmup.SchedulePreview``. Not for strategies that start
+    processes by ``spawn`` or ``fork``.
+
+    Args:
+        output: A picture to write too: ``.png``, ``.svg``, ``.pdf`` or ``.html``.
+
+    Raises:
+        ValueError: If ``output`` is of another kind.
+        MisconfigurationException: If there is no schedule of ours in the Trainer.
+
+    >>> SchedulePreview(output="lr.png")
+    SchedulePreview(output='lr.png')
+    """
+
+    def __init__(self, output: str | Path | None = None) -> None:
+        if output is not None and Path(output).suffix not in FORMATS:
+            raise ValueError(f"SchedulePreview(output={str(output)!r}): write {', '.join(FORMATS)}.")
+        self.output = output
+        self._found: tuple[list[Any], list[Any], Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"SchedulePreview({'' if self.output is None else f'output={str(self.output)!r}'})"
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        self._found = list(trainer.callbacks), list(trainer.loggers), trainer.num_sanity_val_steps  # type: ignore[attr-defined]
+        others = [callback for callback in self._found[0] if callback is not self]
+        if not any(isinstance(callback, ScheduleCallback) for callback in others):
+            raise MisconfigurationException(
+                "SchedulePreview: there is no schedule in this Trainer. Give callbacks a LearningRateWarmup."
+            )
+        for callback in others:
+            if hasattr(callback, "already_saved"):  # LightningCLI's SaveConfigCallback
+                callback.already_saved = True
+        # Last, so that all others have begun; and nothing is logged, or tried out, before.
+        trainer.callbacks = [*others, self]  # type: ignore[attr-defined]
+        trainer.loggers = [DummyLogger() for _ in self._found[1]]
+        trainer.num_sanity_val_steps = 0
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if trainer.is_global_zero:
+            shown = shown_of([c for c in callbacks if isinstance(c, ScheduleCallback)])
+            sys.stdout.write("\n" + terminal(shown))
+            if self.output is not None:
+                save_previews(shown, Path(self.output))
+        # What Lightning's own tuners end a run with: no hook of an end is called, and no checkpoint is saved.
+        raise _TunerExitException
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self._found is not None:
+            trainer.callbacks, trainer.loggers, trainer.num_sanity_val_steps = self._found  # type: ignore[attr-defined]
+            self._found = None
+
+
+def shown_of(callbacks: list[ScheduleCallback]) -> list[Drawn]:
+    """What the schedules of a ``fit`` that has begun will do; beside it, what the checkpoint's plan was."""
+    now: list[Drawn] = []
+    before: list[Drawn] = []
+    for callback in callbacks:
+        fit = callback.fit_under_way
+        for scheduled in [] if fit is None else fit.optimizers:
+            assert fit is not None
+            several = len(fit.optimizers) > 1
+            now.append(_drawn(callback, fit, fit.run, scheduled, several=several, title="this run"))
+            old = _plan_of_the_checkpoint(callback, scheduled)
+            if old is not None:
+                schedule, run = old
+                then = _drawn(
+                    callback, fit, run, _Scheduled(scheduled, schedule), several=several, title="the checkpoint's plan"
+                )
+                if then.curves != now[-1].curves:
+                    before.append(then)
+    shown = [_together("this run", now)]
+    return [*shown, _together("the checkpoint's plan", before)] if before else shown
+
+
+class _Scheduled:
+    """An optimizer as another plan would have it."""
+
+    def __init__(self, scheduled: ScheduledOptimizer, schedule: Any) -> None:
+        self.index, self.optimizer, self.steps = scheduled.index, scheduled.optimizer, scheduled.steps
+        self.schedule = schedule
+        self._undamped = scheduled.undamped
+
+    def values(self, t: int, steps: int) -> list[float]:
+        values: list[float] = self.schedule.values(t)
+        if self._undamped is not None:
+            values = [factor * value for factor, value in zip(values, self._undamped, strict=True)]
+        return values
+
+
+def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOptimizer) -> tuple[Any, Run] | None:
+    """The schedule over the run that the checkpoint was of, if there is one and it tells."""
+    state, config = callback.loaded_state, callback.config
+    if not state or state.get("steps") is None or callback.measures:
+        return None
+    run = Run(
+        steps=state["steps"],
+        epochs=state.get("epochs"),
+        steps_per_epoch=state.get("steps_per_epoch"),
+        batch_size=state.get("batch_size"),
+        past_epochs=tuple(map(tuple, state.get("past_epochs", ()))),
+        past_samples=tuple(map(tuple, state.get("past_samples", ()))),
+    )
+    try:
+        run = planned_run(config, run)
+        return draw(config, run, scheduled.base()), run
+    except ValueError:  # what is configured now may not fit into that run
+        return None
+
+
+def _drawn(
+    callback: ScheduleCallback, fit: ScheduledFit, run: Run, scheduled: Any, *, several: bool, title: str
+) -> Drawn:
+    config = callback.config
+    name = f"{config.parameter} (optimizer {scheduled.index})" if several else config.parameter
+    total = run.steps or max(SHOWN, 2 * scheduled.steps)
+    ticks = [fit.tick_of(step) for step in range(total)]
+    if None in ticks:
+        raise MisconfigurationException(
+            f"SchedulePreview: {config.owner}(interval='epoch') on a loader without a length cannot be shown before it"
+            " runs. Give Trainer(limit_train_batches=N)."
+        )
+    known = [tick for tick in ticks if tick is not None]
+    rows = [scheduled.values(tick, step) for step, tick in enumerate(known)]
+    found = phases(scheduled.schedule, known, run.steps)
+    first = [row[0] for row in rows]
+    said = findings(config, scheduled.schedule, found, first)
+    if scheduled.steps:
+        said = [
+            f"{scheduled.steps:,} of {total:,} steps are run; the next one uses {_at(first, scheduled.steps)}",
+            *said,
+        ]
+    if run.steps is None:
+        said.append(f"the run has no known end: {total:,} steps of it are shown")
+    ranges = {}
+    if config.depends_on_the_run is not None:
+        ranges[name] = f"{config.depends_on_the_run!r} depends on the run itself: shown is what is known of it"
+    groups = [group.get("name") for group in scheduled.optimizer.param_groups]
+    if len(groups) > 1:
+        groups = [group or f"group {i}" for i, group in enumerate(groups)]
+    values = [[row[i] for row in rows] for i in range(len(groups))]
+    curves = [Curve(name, group, line, line) for group, line in zip(groups, values, strict=True)]
+    return Drawn(title, curves, {name: found}, {name: said}, ranges, RunFacts(total, run.steps_per_epoch))
+
+
+def _at(values: list[float], step: int) -> str:
+    return f"{values[step]:.4g}" if step < len(values) else "the last value"
+
+
+def _together(title: str, drawn: list[Drawn]) -> Drawn:
+    """Several schedules as one preview."""
+    merged = Drawn(title, [], {}, {}, {}, drawn[0].facts if drawn else RunFacts(0))
+    for each in drawn:
+        merged = replace(
+            merged,
+            curves=[*merged.curves, *each.curves],
+            phases={**merged.phases, **each.phases},
+            findings={**merged.findings, **each.findings},
+            ranges={**merged.ranges, **each.ranges},
+        )
+    return merged

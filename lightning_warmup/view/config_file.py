@@ -1,0 +1,148 @@
+"""What the YAML of a LightningCLI says of schedules and of the run, without importing anybody's model."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.view.plain_config import config_from, parameters_of
+
+CALLBACKS = ("LearningRateWarmup", "HyperparameterWarmup")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The file as a mapping.
+
+    Raises:
+        ValueError: If it cannot be read, or is none.
+    """
+    try:
+        content = parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is no YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, where a LightningCLI's config is a mapping.")
+    return content
+
+
+def parse(text: str) -> Any:
+    """YAML as jsonargparse reads it: 1e-3 is a number, as in YAML 1.2.
+
+    Raises:
+        ValueError: If it is none.
+
+    >>> parse("{lr: 1e-3, warmup: 5%}")
+    {'lr': 0.001, 'warmup': '5%'}
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """With the floats of YAML 1.2."""
+
+    number = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)|[-+]?[0-9]*\.[0-9]+|[-+]?[0-9]+\.|[-+]?\.inf|\.nan"
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{number})$"), list("-+0123456789."))
+    try:
+        return yaml.load(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def override(content: dict[str, Any], option: str) -> None:
+    """Set what ``--a.b.c=value`` says, as LightningCLI does.
+
+    In a list it is the last entry, and in an object its ``init_args``; a short name becomes the class it stands for.
+
+    Raises:
+        ValueError: If it is no such option.
+
+    >>> content = {"lr_warmup": {"decay": "cosine"}}
+    >>> override(content, "--lr_warmup.decay.final=0.1")
+    >>> content
+    {'lr_warmup': {'decay': {'class_path': 'CosineDecay', 'init_args': {'final': 0.1}}}}
+    """
+    name, equals, value = option.partition("=")
+    if not name.startswith("--") or not equals:
+        raise ValueError(f"{option!r} is no option of the config: write --{name.lstrip('-')}=value.")
+    *path, last = name[2:].split(".")
+    appends, last = last.endswith("+"), last.removesuffix("+")
+    node: Any = content
+    for key in path:
+        node = _entered(node, key, option)
+    if appends:
+        entry = parse(value)
+        node.setdefault(last, []).append({"class_path": entry} if isinstance(entry, str) else entry)
+        return
+    if isinstance(node, list):
+        node = node[-1]
+    if "class_path" in node and last not in ("class_path", "init_args"):
+        node = node.setdefault("init_args", {})
+    node[last] = parse(value)
+
+
+def _entered(node: Any, key: str, option: str) -> Any:
+    """The mapping, or list, under a key, made where there is none."""
+    if isinstance(node, list):
+        if not node:
+            raise ValueError(f"{option}: there is nothing in the list before {key!r}.")
+        node = node[-1]
+    if "class_path" in node and key not in ("class_path", "init_args"):
+        node = node.setdefault("init_args", {})
+    if isinstance(node.get(key), str):
+        node[key] = {"class_path": _class_of_short_name(key, node[key])}
+    if not isinstance(node.get(key), dict | list):
+        node[key] = {}
+    return node[key]
+
+
+def _class_of_short_name(key: str, name: str) -> str:
+    from lightning_warmup.schedule.decays import decay_named
+
+    return type(decay_named(name, "LearningRateWarmup")).__name__ if key == "decay" else name
+
+
+def schedules(content: Mapping[str, Any]) -> list[ScheduleConfig]:
+    """The schedules of our callbacks: in ``trainer.callbacks``, and as keys of their own.
+
+    Raises:
+        ValueError: If there is none, or one is wrong: what training would say.
+    """
+    found = []
+    for key, value in content.items():
+        if key == "trainer" or not isinstance(value, Mapping):
+            continue
+        owner = "HyperparameterWarmup" if "parameter" in value else "LearningRateWarmup"
+        names = set(parameters_of(owner))
+        ours = key.endswith("warmup") or (set(value) <= names and names & set(value) - {"optimizer", "total"})
+        if ours and "class_path" not in value:
+            found.append(config_from(owner, value))
+    callbacks = (content.get("trainer") or {}).get("callbacks") or []
+    for entry in callbacks if isinstance(callbacks, list) else [callbacks]:
+        path = entry if isinstance(entry, str) else entry.get("class_path", "")
+        name = str(path).rpartition(".")[2]
+        if name in CALLBACKS:
+            found.append(config_from(name, {} if isinstance(entry, str) else entry.get("init_args") or {}))
+    found = [config for config in found if not config.idle]
+    if not found:
+        raise ValueError(
+            "the file configures no schedule: give trainer.callbacks a LearningRateWarmup, or a key such as lr_warmup"
+            " its parameters."
+        )
+    return found
+
+
+def optimizers(node: Any) -> Iterator[Mapping[str, Any]]:
+    """The arguments of every optimizer that the file names, wherever it stands."""
+    if isinstance(node, Mapping):
+        arguments = node.get("init_args")
+        path = str(node.get("class_path", ""))
+        if path.rpartition(".")[2] not in CALLBACKS:
+            if isinstance(arguments, Mapping) and "lr" in arguments and "scheduler" not in path:
+                yield {"class_path": path, **arguments}
+            for value in node.values():
+                yield from optimizers(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from optimizers(value)

@@ -1,0 +1,166 @@
+"""See what schedules will do in a run, before it runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.view import config_file
+from lightning_warmup.view.drawn import Drawn, RunFacts, draw, number_of
+from lightning_warmup.view.plot import plot_previews
+from lightning_warmup.view.terminal import terminal
+
+
+@dataclass(frozen=True)
+class Preview(Drawn):
+    """What schedules will do: ``str(preview)`` is what the terminal shows, and a notebook shows the picture."""
+
+    def __str__(self) -> str:
+        return terminal([self])
+
+    def plot(self, *, log: bool = False) -> Any:
+        """Draw it.
+
+        Args:
+            log: Whether the values are on a logarithmic scale.
+
+        Returns:
+            The figure and the axes, a list of them where there are several parameters.
+
+        Raises:
+            ModuleNotFoundError: Without matplotlib.
+        """
+        return plot_previews([self], log=log)
+
+    def _repr_png_(self) -> bytes:
+        figure, _ = self.plot()
+        data = BytesIO()
+        figure.savefig(data, format="png", dpi=120)
+        return data.getvalue()
+
+
+def preview(
+    what: Any,
+    *,
+    lr: float | Mapping[str, float] | None = None,
+    total_steps: int | None = None,
+    steps_per_epoch: int | None = None,
+    betas: tuple[float, float] | None = None,
+    batch_size: int | None = None,
+) -> Preview:
+    """See what schedules will do: the curve, its phases, and what stands out in them.
+
+    It is drawn from the very function that sets the values in training.
+
+    Args:
+        what: A callback of ours, a list of them, or the path of a LightningCLI's YAML. A YAML may tell the rest itself.
+        lr: The optimizer's own lr, or a mapping from group name to one.
+        total_steps: Optimizer steps of the run, ≥ 1.
+        steps_per_epoch: Optimizer steps of an epoch, ≥ 1; needed where something counts in epochs.
+        betas: The optimizer's betas, for warmups that depend on β2.
+        batch_size: Global batch size, for durations in samples and targets that scale with it.
+
+    Raises:
+        ValueError: If something is missing or wrong; the message says what to give.
+
+    >>> from lightning_warmup import LearningRateWarmup, preview
+    >>> shown = preview(LearningRateWarmup("10%", "linear"), lr=0.1, total_steps=100)
+    >>> [(phase.name, phase.start, phase.end) for phase in shown.phases["lr"]]
+    [('linear warmup', 0, 10), ('linear', 10, 100)]
+    >>> shown.curves[0].values[10]
+    0.1
+    """
+    if isinstance(what, str | Path):
+        given = {"lr": lr, "max_steps": total_steps, "steps_per_epoch": steps_per_epoch, "betas": betas}
+        return preview_of_file(Path(what), [], Options(**given, global_batch_size=batch_size))  # type: ignore[arg-type]
+    callbacks = what if isinstance(what, list | tuple) else [what]
+    configs = []
+    for callback in callbacks:
+        config = callback if isinstance(callback, ScheduleConfig) else getattr(callback, "_config", None)
+        if not isinstance(config, ScheduleConfig):
+            raise ValueError(f"preview({callback!r}): expected a LearningRateWarmup, HyperparameterWarmup, or a path.")
+        configs.append(config)
+    if total_steps is None:
+        raise ValueError("preview(): how long is the run? Give total_steps=...")
+    entries = {} if betas is None else {"betas": betas}
+    facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries)
+    return Preview(**vars(draw("", configs, facts, python=True)))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says where the file does not."""
+
+    lr: Any = None
+    steps_per_epoch: int | None = None
+    max_epochs: int | None = None
+    max_steps: int | None = None
+    accumulate_grad_batches: int | None = None
+    devices: int | None = None
+    betas: tuple[float, float] | None = None
+    batch_size: int | None = None
+    global_batch_size: int | None = None
+
+
+def preview_of_file(path: Path, overrides: Iterable[str], options: Options) -> Preview:
+    """What a YAML's schedules will do.
+
+    Args:
+        path: The file.
+        overrides: Dotted options, as training takes them.
+        options: What the file does not say.
+
+    Raises:
+        ValueError: If something is missing or wrong.
+    """
+    content = config_file.load(path)
+    for option in overrides:
+        config_file.override(content, option)
+    return Preview(**vars(draw(path.stem, config_file.schedules(content), facts_of(content, options))))
+
+
+def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
+    """The run that a file describes."""
+    trainer = content.get("trainer") or {}
+    found = list(config_file.optimizers(content))
+    entries = dict(found[0]) if found else {}
+    if options.betas is not None:
+        entries["betas"] = options.betas
+    elif "Adam" in str(entries.get("class_path")) and "betas" not in entries:
+        entries["betas"] = (0.9, 0.999)
+    lr = options.lr
+    if lr is None and found:
+        rates = {number_of("lr", entry["lr"]) for entry in found}
+        if len(rates) > 1:
+            raise ValueError(f"the file has optimizers with lr {', '.join(map(repr, sorted(rates)))}: give --lr.")
+        lr = rates.pop()
+    accumulation = options.accumulate_grad_batches or trainer.get("accumulate_grad_batches") or 1
+    per_epoch, batches = options.steps_per_epoch, trainer.get("limit_train_batches")
+    if per_epoch is None and isinstance(batches, int) and batches > 1:
+        per_epoch = -(-batches // accumulation)
+    max_steps = _limit(options.max_steps, trainer.get("max_steps"))
+    max_epochs = _limit(options.max_epochs, trainer.get("max_epochs"))
+    if max_epochs is not None and per_epoch is not None:
+        steps = max_epochs * per_epoch
+        max_steps = steps if max_steps is None else min(steps, max_steps)
+    if max_steps is None:
+        if max_epochs is None:
+            raise ValueError("the file does not say how long the run is: give --max-epochs or --max-steps.")
+        raise ValueError(
+            f"the run has {max_epochs} epochs, and the file does not say how long one is: give --steps-per-epoch"
+            " (optimizer steps), or --max-steps."
+        )
+    size = options.global_batch_size
+    if size is None and options.batch_size is not None:
+        devices = options.devices or trainer.get("devices") or 1
+        if not isinstance(devices, int) or devices < 1:
+            raise ValueError(f"the file has devices={devices!r}: give --devices, the number of processes.")
+        size = options.batch_size * accumulation * devices * int(trainer.get("num_nodes") or 1)
+    return RunFacts(max_steps, per_epoch, size, lr, entries)
+
+
+def _limit(option: int | None, in_file: Any) -> int | None:
+    value = in_file if option is None else option
+    return value if isinstance(value, int) and value >= 0 else None

@@ -1,0 +1,83 @@
+"""SchedulePreview shows the real run, and ends it before its first step."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch.utils.data import DataLoader
+
+from checkpoints import SaveEveryBatch
+from lightning_warmup import LearningRateWarmup, SchedulePreview
+from lightning_warmup.callbacks import schedule_preview
+from runs import Line, Stream, fit, loader, trainer
+
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_no_step_no_checkpoint_nothing_logged(first: bool, tmp_path: Path, capsys: Any) -> None:
+    callbacks = [LearningRateWarmup("10%", "cosine"), LearningRateMonitor(), ModelCheckpoint(save_last=True)]
+    shows = SchedulePreview(tmp_path / "lr.png")
+    both = [shows, *callbacks] if first else [*callbacks, shows]
+    module = Line()
+    run = trainer(
+        *both,
+        max_epochs=4,
+        logger=CSVLogger(tmp_path),
+        enable_checkpointing=True,
+        default_root_dir=tmp_path,
+        log_every_n_steps=1,
+    )
+    before = module.weight.clone()
+    run.fit(module, loader(10))
+    out = capsys.readouterr().out
+    assert "linear warmup          0        3       4" in out
+    assert run.global_step == 0
+    assert (module.weight == before).all()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lr.png"]
+    assert shows in run.callbacks
+    assert isinstance(run.logger, CSVLogger)
+
+
+def test_old_plan_beside_new(tmp_path: Path, capsys: Any) -> None:
+    fit([LearningRateWarmup("10%", "cosine"), SaveEveryBatch(tmp_path)], max_epochs=4)
+    with pytest.warns(UserWarning, match="where the checkpoint's plan had"):
+        fit([LearningRateWarmup("10%", "cosine"), SchedulePreview()], max_epochs=8, ckpt_path=tmp_path / "14.ckpt")
+    out = capsys.readouterr().out
+    assert "14 of 80 steps are run; the next one uses 0.0983" in out
+    assert "14 of 40 steps are run; the next one uses 0.08214" in out
+    capsys.readouterr()
+    fit([LearningRateWarmup("10%", "cosine"), SchedulePreview()], max_epochs=4, ckpt_path=tmp_path / "14.ckpt")
+    assert "the checkpoint's plan" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_it_shows_what_training_uses(interval: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(schedule_preview, "terminal", lambda drawn: shown.extend(drawn) or "")
+    callback = LearningRateWarmup(2, "cosine", interval=interval)
+    used = fit(callback, max_epochs=5).used
+    fit([LearningRateWarmup(2, "cosine", interval=interval), SchedulePreview()], max_epochs=5)
+    assert shown[0].curves[0].values == used
+
+
+def test_a_plan_that_cannot_be_is_its_error() -> None:
+    with pytest.raises(ValueError, match="= 60 steps is more than the 20 steps"):
+        fit([LearningRateWarmup(30, "cosine", hold=30), SchedulePreview()], max_epochs=2)
+
+
+def test_a_stream_without_an_end(capsys: Any) -> None:
+    module = Line()
+    trainer(LearningRateWarmup(5), SchedulePreview(), max_epochs=2).fit(module, DataLoader(Stream(), batch_size=2))
+    assert module.trainer.global_step == 0
+    assert "the run has no known end: 1,000 steps of it are shown" in capsys.readouterr().out
+
+
+def test_what_is_wrong_is_said() -> None:
+    with pytest.raises(ValueError, match=r"SchedulePreview\(output='lr.gif'\): write .png"):
+        SchedulePreview("lr.gif")
+    with pytest.raises(MisconfigurationException, match="there is no schedule in this Trainer"):
+        fit(SchedulePreview(), max_epochs=1)

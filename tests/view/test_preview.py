@@ -1,0 +1,222 @@
+"""The preview shows what training will use, of the YAML that it will use, and says what is missing."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightning_warmup import (
+    CosineDecay,
+    CriticalLearningRate,
+    HyperparameterWarmup,
+    LearningRateWarmup,
+    ReduceOnPlateauDecay,
+    preview,
+)
+from lightning_warmup.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+RUN = ["--max-epochs=10", "--steps-per-epoch=38"]
+
+
+def config(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["preview", *arguments, "--json=-"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    return shown
+
+
+KEY = "lr_warmup: {warmup: 5%, decay: cosine}\n"
+LIST = """
+trainer:
+  max_epochs: 10
+  callbacks:
+    - class_path: lightning_warmup.LearningRateWarmup
+      init_args: {warmup: 5%, decay: {class_path: CosineDecay, init_args: {final: 0.1}}}
+optimizer: {class_path: torch.optim.SGD, init_args: {lr: 2e-1}}
+"""
+
+
+def test_a_key_is_what_the_callback_says(tmp_path: Path, capsys: Any) -> None:
+    shown = as_json(capsys, config(tmp_path, KEY), "--lr=0.1", *RUN)
+    expected = LearningRateWarmup("5%", "cosine").values(0.1, total_steps=380, steps_per_epoch=38)
+    assert [curve["values"] for curve in shown["curves"]] == [expected]
+    assert shown["phases"]["lr"] == [
+        {"name": "linear warmup", "start": 0, "end": 19},
+        {"name": "cosine", "start": 19, "end": 380},
+    ]
+
+
+def test_a_list_with_its_optimizer(tmp_path: Path, capsys: Any) -> None:
+    shown = as_json(capsys, config(tmp_path, LIST), "--steps-per-epoch=38")
+    callback = LearningRateWarmup("5%", CosineDecay(final=0.1))
+    assert shown["curves"][0]["values"] == callback.values(0.2, total_steps=380, steps_per_epoch=38)
+
+
+@pytest.mark.parametrize(
+    ("option", "callback", "steps"),
+    [
+        ("--trainer.max_epochs=5", LearningRateWarmup("5%", CosineDecay(final=0.1)), 190),
+        ("--trainer.callbacks.warmup=50 steps", LearningRateWarmup(50, CosineDecay(final=0.1)), 380),
+        ("--trainer.callbacks.decay.final=0.5", LearningRateWarmup("5%", CosineDecay(final=0.5)), 380),
+        ("--trainer.callbacks.decay=linear", LearningRateWarmup("5%", "linear"), 380),
+    ],
+)
+def test_dotted_options_override(option: str, callback: Any, steps: int, tmp_path: Path, capsys: Any) -> None:
+    shown = as_json(capsys, config(tmp_path, LIST), "--steps-per-epoch=38", option)
+    assert shown["curves"][0]["values"] == callback.values(0.2, total_steps=steps, steps_per_epoch=38)
+
+
+def test_a_short_name_takes_arguments(tmp_path: Path, capsys: Any) -> None:
+    shown = as_json(capsys, config(tmp_path, KEY), "--lr=0.1", *RUN, "--lr_warmup.decay.final=0.1")
+    expected = LearningRateWarmup("5%", CosineDecay(final=0.1)).values(0.1, total_steps=380, steps_per_epoch=38)
+    assert shown["curves"][0]["values"] == expected
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_every_config_of_ours(path: Path, capsys: Any) -> None:
+    assert main(["preview", str(path), "--lr=0.1", *RUN, "--batch-size=32", "--width=80"]) == 0
+    out = capsys.readouterr().out
+    assert "first steps" in out
+    assert max(map(len, out.splitlines()[:18])) <= 80
+
+
+def test_batches_accumulation_and_devices_are_the_files(tmp_path: Path, capsys: Any) -> None:
+    text = KEY + "trainer: {max_epochs: 4, limit_train_batches: 11, accumulate_grad_batches: 2, devices: 3}\n"
+    path = config(tmp_path, text)
+    shown = as_json(capsys, path, "--lr=0.1")
+    assert (shown["total_steps"], shown["steps_per_epoch"]) == (24, 6)
+    shown = as_json(capsys, path, "--lr=0.1", "--batch-size=5", "--lr_warmup.warmup=120 samples")
+    assert shown["phases"]["lr"][0]["end"] == 4  # 120 samples of 5 · 2 · 3
+
+
+def test_groups_are_lines_of_their_own(tmp_path: Path, capsys: Any) -> None:
+    text = "lr_warmup: {warmup: 10, target_lr: {backbone: 0.01, head: null}}\n"
+    shown = as_json(capsys, config(tmp_path, text), "--lr=0.1", "--max-steps=20")
+    assert {curve["group"]: curve["values"][-1] for curve in shown["curves"]} == {"backbone": 0.01, "head": 0.1}
+    shown = as_json(capsys, config(tmp_path, KEY), "--lr=backbone=0.01,head=0.1", "--max-steps=40")
+    assert {curve["group"]: curve["values"][2] for curve in shown["curves"]} == {"backbone": 0.01, "head": 0.1}
+
+
+MISSING = [
+    (KEY, ["--max-steps=10"], "LearningRateWarmup: the optimizer's own lr is not known: give --lr."),
+    (KEY, ["--lr=0.1"], "the file does not say how long the run is: give --max-epochs or --max-steps."),
+    (KEY, ["--lr=0.1", "--max-epochs=2"], "give --steps-per-epoch"),
+    ("lr_warmup: {warmup: 2 epochs}\n", ["--lr=0.1", "--max-steps=50"], "give --steps-per-epoch"),
+    ("lr_warmup: {warmup: 99 samples}\n", ["--lr=0.1", "--max-steps=50"], "give --batch-size"),
+    ("lr_warmup: {warmup: 5, decay: cosin}\n", ["--lr=0.1", "--max-steps=50"], "LearningRateWarmup(decay='cosin')"),
+    ("lr_warmup: {warmup: -1}\n", ["--lr=0.1", "--max-steps=50"], "LearningRateWarmup(warmup=-1)"),
+    ("lr_warmup: {dekay: cosine}\n", ["--lr=0.1", "--max-steps=50"], "Did you mean 'decay'?"),
+    (
+        "lr_warmup: {warmup: 5, decay: {class_path: CosineDecay, final: 0.1}}\n",
+        ["--lr=0.1", "--max-steps=50"],
+        "write 'final' under init_args",
+    ),
+    (
+        "lr_warmup: {warmup: 5, decay: {class_path: CosinDecay}}\n",
+        ["--lr=0.1", "--max-steps=50"],
+        "Did you mean 'CosineDecay'?",
+    ),
+    ("lr_warmup: {warmup: 60, decay: cosine}\n", ["--lr=0.1", "--max-steps=50"], "60 steps is more than the 50"),
+    ("trainer: {max_epochs: 3}\n", [], "configures no schedule"),
+    ("- 1\n", [], "holds a list"),
+    ("a: [\n", [], "is no YAML"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "--output=lr.gif"], "--output lr.gif: write .png"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "lr_warmup.warmup=5"], "write --lr_warmup.warmup=value"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmup.warmup"], "'--lr_warmup.warmup' is no option of the config"),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "message"), MISSING)
+def test_one_message_and_status_2(text: str, options: list[str], message: str, tmp_path: Path, capsys: Any) -> None:
+    assert main(["preview", config(tmp_path, text), *options]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_several_files_are_compared(capsys: Any) -> None:
+    files = [str(ROOT / "configs" / f"{name}.yaml") for name in ("warmup_cosine", "warmup_stable_decay")]
+    assert main(["preview", *files, "--lr=0.1", *RUN]) == 0
+    out = capsys.readouterr().out
+    assert "o warmup_stable_decay" in out
+    assert "differences\n" in out
+    assert "  warmup_cosine            38" in out
+
+
+def test_neither_torch_nor_lightning_is_needed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lightning_warmup.__main__ import main;"
+        f"assert main(['preview', {config(tmp_path, KEY)!r}, '--lr=0.1', '--max-steps=99', '--json=-']) == 0;"
+        "assert not {'torch', 'lightning', 'pytorch_lightning', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_files_are_written(tmp_path: Path, capsys: Any) -> None:
+    path = config(tmp_path, KEY)
+    for kind in ("png", "svg", "html"):
+        assert main(["preview", path, "--lr=0.1", "--max-steps=60", f"--output={tmp_path}/lr.{kind}"]) == 0
+        assert (tmp_path / f"lr.{kind}").stat().st_size > 1000
+    assert "linear warmup" in (tmp_path / "lr.html").read_text()
+    assert main(["preview", path, "--lr=0.1", "--max-steps=60", f"--csv={tmp_path}/lr.csv"]) == 0
+    with (tmp_path / "lr.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = LearningRateWarmup("5%", "cosine").values(0.1, total_steps=60, steps_per_epoch=60)
+    assert [float(row["lr"]) for row in rows] == expected
+
+
+FINDINGS = [
+    (LearningRateWarmup(10, warmup_initial_lr=0.0), "step 0 trains at 0"),
+    (LearningRateWarmup("30%", "cosine"), "the warmup takes 30% of the run"),
+    (LearningRateWarmup(10, "cosine", total=60), "the plan ends at step 60 of 100: 40 steps stay at 0"),
+    (LearningRateWarmup(10, "inverse_sqrt"), "the decay has no end of its own: the last step is at"),
+    (LearningRateWarmup(100), "the peak 0.1 is never reached: the highest is 0.099"),
+]
+
+
+@pytest.mark.parametrize(("callback", "finding"), FINDINGS)
+def test_what_stands_out_is_said(callback: LearningRateWarmup, finding: str) -> None:
+    said = preview(callback, lr=0.1, total_steps=100).findings["lr"]
+    assert any(line.startswith(finding) for line in said), said
+
+
+def test_nothing_stands_out() -> None:
+    assert preview(LearningRateWarmup("5%", "cosine"), lr=0.1, total_steps=400).findings["lr"] == []
+
+
+def test_what_depends_on_the_run_is_a_range() -> None:
+    shown = preview(LearningRateWarmup(20, "cosine", warmup_initial_lr=CriticalLearningRate()), lr=0.1, total_steps=100)
+    (curve,) = shown.curves
+    unmeasured = LearningRateWarmup(20, "cosine").values(0.1, total_steps=100, steps_per_epoch=100)
+    assert curve.values[:10] == pytest.approx(unmeasured[:10])
+    assert curve.highest[0] == 0.1
+    assert all(low <= high for low, high in zip(curve.values, curve.highest, strict=True))
+    assert "depends on the run itself" in shown.ranges["lr"]
+    (curve,) = preview(LearningRateWarmup(5, ReduceOnPlateauDecay("loss")), lr=0.1, total_steps=50).curves
+    assert (curve.values[-1], curve.highest[-1]) == (0.0, 0.1)
+
+
+def test_in_a_notebook() -> None:
+    shown = preview(
+        [LearningRateWarmup(5, "cosine"), HyperparameterWarmup("momentum", target_value=0.9)], lr=0.1, total_steps=50
+    )
+    assert [curve.parameter for curve in shown.curves] == ["lr", "momentum"]
+    assert shown._repr_png_().startswith(b"\x89PNG")
+    assert "linear warmup" in str(shown)
+    with pytest.raises(ValueError, match=r"Give total_steps="):
+        preview(LearningRateWarmup(5), lr=0.1)
+    with pytest.raises(ValueError, match=r"preview\('cosine', .*|cannot be read"):
+        preview("cosine", lr=0.1)
