@@ -51,7 +51,7 @@ CONTENTS = {  # in the order of a user's questions
 
 nitpicky = True  # a reference that leads nowhere is a warning, and `make docs` makes errors of those
 nitpick_ignore_regex = [  # of other packages, and of the inside
-    ("py:.*", r"(torch|collections|lightning_warmup\.schedule)\..*"),
+    ("py:.*", r"(torch|collections|pathlib|lightning_warmup\.(schedule|view))\..*"),
     ("py:.*", "Figure|Axes|MisconfigurationException"),
 ]
 myst_heading_anchors = 4
