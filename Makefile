@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow lint check docs bench picture pictures
+.PHONY: demo test slow namespaces lint check docs bench picture pictures
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -12,6 +12,9 @@ test: .venv/ready ## all tests but the slow ones
 
 slow: .venv/ready ## the slow ones
 	$(BIN)/python -m pytest -m slow -n 2
+
+namespaces: .venv-pytorch-lightning/ready ## Lightning's two names, where pytorch-lightning is all there is
+	.venv-pytorch-lightning/bin/python -m pytest tests/test_both_namespaces.py tests/training/test_lightning_names.py
 
 lint: .venv/ready ## formatter, linter, strict types
 	$(BIN)/ruff format --check .
@@ -43,4 +46,10 @@ pictures: .venv/ready ## renew those of docs/
 
 .venv/docs: .venv/ready
 	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
+	touch $@
+
+# This package is not installed in it, which would bring lightning: the tests run from here.
+.venv-pytorch-lightning/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-pytorch-lightning
+	.venv-pytorch-lightning/bin/python -m pip install -c constraints.txt pytorch-lightning 'jsonargparse[signatures]' pytest
 	touch $@

@@ -5,18 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers.logger import DummyLogger
-from lightning.pytorch.utilities.exceptions import _TunerExitException
 from typing_extensions import override
 
 from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import draw
 from lightning_warmup.training.fit import ScheduledFit
+from lightning_warmup.training.lightning_names import Callback, DummyLogger, EndOfRun, MisconfigurationException
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.view.drawn import Curve, Drawn, RunFacts
 from lightning_warmup.view.phases import findings, phases
@@ -85,8 +82,7 @@ class SchedulePreview(Callback):
             sys.stdout.write("\n" + terminal(shown))
             if self.output is not None:
                 save_previews(shown, Path(self.output))
-        # What Lightning's own tuners end a run with: no hook of an end is called, and no checkpoint is saved.
-        raise _TunerExitException
+        raise EndOfRun
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
