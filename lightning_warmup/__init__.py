@@ -42,6 +42,8 @@ from lightning_warmup.schedule.warmups import (
 )
 from lightning_warmup.training.torch_decay import TorchDecay
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ConstantDecay",
     "ConstantWarmup",

@@ -39,6 +39,6 @@ def pytest_testnodedown(node: Any) -> None:
     figures.update(getattr(node, "workeroutput", {}).get("figures", {}))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     for what, number in figures.items():
         terminalreporter.write_line(f"{what}: {number}")

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -62,6 +62,28 @@ class ScheduleCallback(LetsGo, Callback, ABC):
 
     # --- without a Trainer -----------------------------------------------------------------------------------------
 
+    @overload
+    def values(
+        self,
+        lr: float,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        betas: tuple[float, float] | None = None,
+        batch_size: int | None = None,
+    ) -> list[float]: ...
+
+    @overload
+    def values(
+        self,
+        lr: Mapping[str, float],
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+        batch_size: int | None = None,
+    ) -> dict[str, list[float]]: ...
+
     def values(
         self,
         lr: float | Mapping[str, float],
@@ -70,7 +92,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         steps_per_epoch: int,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
-    ) -> Any:
+    ) -> list[float] | dict[str, list[float]]:
         """What each of ``total_steps`` optimizer steps would use, without a Trainer.
 
         Args:
@@ -128,7 +150,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         ('optimizer step', 'lr')
         """
         values = values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size)
-        lines = values if isinstance(lr, Mapping) else {None: values}
+        lines: dict[str | None, list[float]] = dict(values.items() if isinstance(values, dict) else [(None, values)])
         return plot_steps(lines, self._config.parameter, ax)
 
     # --- hooks -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from lightning.pytorch.callbacks import (
     LearningRateFinder,
     LearningRateMonitor,
     StochasticWeightAveraging,
-    WeightAveraging,
 )
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.tuner import Tuner
@@ -142,9 +141,11 @@ def test_stochastic_weight_averaging_takes_over(ours_first: bool, module: type[L
     assert any("StochasticWeightAveraging sets the lr from epoch 2 on" in line for line in messages)
 
 
+@pytest.mark.skipif(not hasattr(pl.callbacks, "WeightAveraging"), reason="came with Lightning 2.6")
 def test_weight_averaging() -> None:
     warmup = LearningRateWarmup(5, "cosine")
-    assert fit([warmup, WeightAveraging()], max_epochs=2).used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)
+    averaging = pl.callbacks.WeightAveraging()
+    assert fit([warmup, averaging], max_epochs=2).used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)
 
 
 def test_early_stopping() -> None:
