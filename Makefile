@@ -18,8 +18,9 @@ lint: .venv/ready ## formatter, linter, strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-types: .venv/ready ## every public name has a type that a type checker knows; the first call fetches pyright
-	$(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes lightning_warmup
+types: .venv/ready ## what a user's type checker makes of the package; the first call fetches pyright
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --ignoreexternal --verifytypes lightning_warmup
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/test_types.py
 
 check: lint test
 

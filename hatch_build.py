@@ -8,7 +8,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 
 class AbsoluteLinks(MetadataHookInterface):
-    """With ``Source`` in ``[project.urls]``, relative links and pictures become that repository's; without, they stay."""
+    """With ``[project.urls] Source``, relative links and pictures become that repository's; without, they stay."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set ``readme``."""

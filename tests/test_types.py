@@ -64,7 +64,9 @@ def test_what_a_checker_refuses() -> None:
         LearningRateWarmup(5, target_lr="0.1%")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [dict, OrderedDict, MappingProxyType, OmegaConf.create], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [dict, OrderedDict, MappingProxyType, OmegaConf.create], ids=lambda kind: kind.__name__
+)
 def test_any_mapping_is_kept_as_plain_data(kind: Callable[[dict[str, float]], Mapping[str, float]]) -> None:
     given = kind(dict(RATES))
     warmup = LearningRateWarmup(2, warmup_initial_lr=given, target_lr=given)
