@@ -3,9 +3,13 @@
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
+import torch
+from packaging.version import Version
 
 from summary import figures
 
@@ -26,6 +30,24 @@ def messages() -> Iterator[list[str]]:
     logger.addHandler(handler)
     yield lines
     logger.removeHandler(handler)
+
+
+if Version(pl.__version__) < Version("2.5"):
+
+    @pytest.fixture(autouse=True)
+    def _no_resume_that_repeats_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+        """Lightning 2.4 repeats the batch after which a callback saved, with us or without: no run is then the same."""
+        resumes = pl.Trainer.fit
+
+        def fit(trainer: pl.Trainer, *args: Any, ckpt_path: Any = None, **kwargs: Any) -> None:
+            if ckpt_path is not None and Path(ckpt_path).is_file():
+                loops = torch.load(ckpt_path, weights_only=False)["loops"]
+                batch = loops["fit_loop"]["epoch_loop.batch_progress"]["current"]
+                if batch["completed"] < batch["ready"]:
+                    pytest.skip("Lightning 2.4 repeats the batch after which a callback saved")
+            resumes(trainer, *args, ckpt_path=ckpt_path, **kwargs)
+
+        monkeypatch.setattr(pl.Trainer, "fit", fit)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -240,6 +240,8 @@ MISTAKES = [
 def test_a_mistake_is_told_once_with_its_place_and_the_fix(text: str, what: str, fix: str, tmp_path: Path) -> None:
     with pytest.raises((ValueError, ArgumentError)) as caught:
         parsed_yaml(text, tmp_path)
+    if not hasattr(a_parser(), "instantiate"):
+        pytest.skip("refused, in the words of an older jsonargparse")
     message = str(caught.value)
     assert what in message
     assert fix in message
