@@ -28,7 +28,7 @@ check: lint test
 OTHERS = -W ignore::DeprecationWarning -W ignore::FutureWarning
 TESTS = tests lightning_warmup
 
-oldest: .venv-oldest/ready ## the ordinary tests with the lowest versions that pyproject.toml declares; TESTS=... for some
+oldest: .venv-oldest/ready ## the ordinary tests (TESTS=... for some) with the lowest versions declared
 	.venv-oldest/bin/python -m pytest -m "not slow" -n 2 $(OTHERS) $(TESTS)
 
 newest: .venv-newest/ready ## the same with the newest that pip finds
