@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow namespaces lint check docs bench picture pictures
+.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -21,12 +21,41 @@ lint: .venv/ready ## formatter, linter, strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+types: .venv/ready ## what a user's type checker makes of the package; the first call fetches pyright
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --ignoreexternal --verifytypes lightning_warmup
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/test_types.py
+
 check: lint test
 
 docs: .venv/docs ## the site, into docs/_build; a warning is an error, and so is a link that leads nowhere
 	rm -rf docs/_build
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . docs/_build
 	@echo "read docs/_build/index.html"
+
+# What is between other libraries of such different age is theirs; what we warn of is still an error.
+OTHERS = -W ignore::DeprecationWarning -W ignore::FutureWarning
+TESTS = tests lightning_warmup
+
+oldest: .venv-oldest/ready ## the ordinary tests (TESTS=... for some) with the lowest versions declared
+	.venv-oldest/bin/python -m pytest -m "not slow" -n 2 $(OTHERS) $(TESTS)
+
+newest: .venv-newest/ready ## the same with the newest that pip finds
+	.venv-newest/bin/python -m pytest -m "not slow" -n 2 $(OTHERS) $(TESTS)
+
+# The wheel is built from the sdist. What is in the sdist is then all there is: its example trains with the wheel alone,
+# and tests that read the other files run.
+
+wheel: .venv/ready .venv-release/ready ## build sdist and wheel into dist/, check them, train with the wheel
+	rm -rf dist build/sdist
+	.venv-release/bin/python -m build
+	.venv-release/bin/twine check --strict dist/*
+	.venv-release/bin/check-wheel-contents dist/*.whl
+	mkdir -p build/sdist && tar xzf dist/*.tar.gz -C build/sdist --strip-components 1
+	$(PYTHON) -m venv --clear .venv-wheel
+	.venv-wheel/bin/python -m pip install -c constraints.txt "$$(echo dist/*.whl)[cli,plot,examples]"
+	cd build/sdist && ../../.venv-wheel/bin/python examples/digits.py fit --config configs/warmup_cosine.yaml \
+		--trainer.max_epochs 1
+	cd build/sdist && ../../.venv/bin/python -m pytest tests/test_packaging.py tests/test_docs.py tests/test_shapes.py
 
 bench: .venv/ready ## what a schedule costs beside others (pip install them to have them in), into docs/performance.md
 	$(BIN)/python benchmarks/overhead.py --markdown docs/performance.md
@@ -52,4 +81,24 @@ pictures: .venv/ready ## renew those of docs/
 .venv-pytorch-lightning/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-pytorch-lightning
 	.venv-pytorch-lightning/bin/python -m pip install -c constraints.txt pytorch-lightning 'jsonargparse[signatures]' pytest
+	touch $@
+
+# TORCH=2.13.0 takes that torch instead: where no CPU build of the right one is at hand, pip brings several GB of CUDA.
+.venv-oldest/ready: PYTHON = python3.10
+.venv-oldest/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-oldest
+	sed -n '/^dependencies/,/^\[tool/p' pyproject.toml | grep -oE '[a-z-]+(\[[a-z]+\])?>=[0-9.]+' \
+		| sed 's/\[.*\]//; s/>=/==/; $(if $(TORCH),s/^torch==.*/torch==$(TORCH)/)' > .venv-oldest/lowest.txt
+	.venv-oldest/bin/python -m pip install -c .venv-oldest/lowest.txt -e '.[dev]'
+	touch $@
+
+.venv-newest/ready: PYTHON = python3.13
+.venv-newest/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install -e '.[dev]' $(TORCH:%=torch==%)
+	touch $@
+
+.venv-release/ready: constraints.txt
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install -c constraints.txt build twine check-wheel-contents
 	touch $@

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from lightning_warmup.training.torch_decay import TorchDecay
     from lightning_warmup.view.preview import preview
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ConstantDecay",
     "ConstantWarmup",

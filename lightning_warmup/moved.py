@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-MOVED = {
+MOVED: dict[str, list[str]] = {
     "adaptive": [],
     "announce": [],
     "beta2_warmups": ["schedule.beta2_warmups"],

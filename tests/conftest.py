@@ -4,9 +4,14 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from packaging.version import Version
 
 from summary import faults, figures
 
@@ -29,6 +34,26 @@ def messages() -> Iterator[list[str]]:
     logger.removeHandler(handler)
 
 
+# `make namespaces` runs where there is none.
+if find_spec("lightning") is not None and Version(version("lightning")) < Version("2.5"):
+    import lightning.pytorch as pl
+
+    @pytest.fixture(autouse=True)
+    def _no_resume_that_repeats_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+        """Lightning 2.4 repeats the batch after which a callback saved, with us or without: no run is then the same."""
+        resumes = pl.Trainer.fit
+
+        def fit(trainer: pl.Trainer, *args: Any, ckpt_path: Any = None, **kwargs: Any) -> None:
+            if ckpt_path is not None and Path(ckpt_path).is_file():
+                loops = torch.load(ckpt_path, weights_only=False)["loops"]
+                batch = loops["fit_loop"]["epoch_loop.batch_progress"]["current"]
+                if batch["completed"] < batch["ready"]:
+                    pytest.skip("Lightning 2.4 repeats the batch after which a callback saved")
+            resumes(trainer, *args, ckpt_path=ckpt_path, **kwargs)
+
+        monkeypatch.setattr(pl.Trainer, "fit", fit)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist hands its figures over."""
     if hasattr(session.config, "workeroutput"):
@@ -44,7 +69,7 @@ def pytest_testnodedown(node: Any) -> None:
         faults.setdefault(kind, []).extend(those)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     if faults:
         path = terminalreporter.config.rootpath / "runs" / "faults.json"
         path.parent.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ from torch.optim import lr_scheduler
 
 import lightning_warmup
 from lightning_warmup import LearningRateWarmup
+from parsers import instantiated
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -77,12 +78,12 @@ def parser() -> LightningArgumentParser:
     return parser
 
 
-def instantiated(text: str, folder: Path) -> list[Callback]:
+def callbacks_of(text: str, folder: Path) -> list[Callback]:
     """The callbacks that a YAML asks for."""
     config = folder / "config.yaml"
     config.write_text(text, encoding="utf-8")
     ours = parser()
-    built = ours.instantiate(ours.parse_args([f"--config={config}"]))
+    built = instantiated(ours, ours.parse_args([f"--config={config}"]))
     return [built.lr_warmup, *(built.trainer.callbacks or [])]
 
 
@@ -91,7 +92,7 @@ def test_yaml_parses(path: Path, tmp_path: Path) -> None:
     for line, text in blocks(path, "yaml"):
         keys = yaml.safe_load(text)
         assert keys.keys() <= {"lr_warmup", "trainer", "lr_scheduler"}, f"{path.name}, line {line}"
-        callbacks = instantiated(text, tmp_path)
+        callbacks = callbacks_of(text, tmp_path)
         if keys.keys() & {"lr_warmup", "trainer"}:
             assert [c for c in callbacks if not isinstance(c, LearningRateWarmup) or not c._config.idle]
 
@@ -119,7 +120,7 @@ def test_python_and_yaml_of_a_table_say_the_same(path: Path, tmp_path: Path) -> 
         argument = eval(python, NAMES)
         warms = text.startswith("warmup:")
         expected = LearningRateWarmup(argument) if warms else LearningRateWarmup(decay=argument)
-        callback, *_ = instantiated(f"lr_warmup: {{{text}}}", tmp_path)
+        callback, *_ = callbacks_of(f"lr_warmup: {{{text}}}", tmp_path)
         assert settings_of(callback) == settings_of(expected), python
 
 

@@ -1,5 +1,6 @@
 """The callback of every other hyper-parameter."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
@@ -56,8 +57,8 @@ class HyperparameterWarmup(ScheduleCallback):
         *,
         warmup: Duration | Warmup = 0,
         decay: Decay | DecayName | None = None,
-        initial_value: float | str | dict[str, float | str] | None = None,
-        target_value: float | dict[str, float | None] | None = None,
+        initial_value: float | str | Mapping[str, float | str] | None = None,
+        target_value: float | Mapping[str, float | None] | None = None,
         hold: Duration = 0,
         decay_duration: Duration | None = None,
         cooldown: Duration = 0,
@@ -89,7 +90,7 @@ class HyperparameterWarmup(ScheduleCallback):
             raise ValueError(f"HyperparameterWarmup(initial_value={initial_value!r}): that is one of learning rates.")
         if isinstance(warmup, Warmup) and warmup.counts_steps:
             raise ValueError(f"HyperparameterWarmup(warmup={warmup!r}): that warmup is one of learning rates.")
-        nothing = initial_value is None or (isinstance(initial_value, dict) and None in initial_value.values())
+        nothing = initial_value is None or (isinstance(initial_value, Mapping) and None in initial_value.values())
         if config.warms_up and nothing:
             raise ValueError(
                 f"HyperparameterWarmup(parameter={parameter!r}, warmup={warmup!r}) says nothing of where the warmup"

@@ -1,5 +1,6 @@
 """The learning rate's callback."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
@@ -76,8 +77,8 @@ class LearningRateWarmup(ScheduleCallback):
         warmup: Duration | Warmup = 0,
         decay: Decay | DecayName | None = None,
         *,
-        warmup_initial_lr: float | MeasuredLearningRate | str | dict[str, float | str | None] | None = None,
-        target_lr: float | BatchSizeScaling | dict[str, float | None] | None = None,
+        warmup_initial_lr: float | MeasuredLearningRate | str | Mapping[str, float | str | None] | None = None,
+        target_lr: float | BatchSizeScaling | Mapping[str, float | None] | None = None,
         hold: Duration = 0,
         decay_duration: Duration | None = None,
         cooldown: Duration = 0,

@@ -4,7 +4,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from torch.optim import Optimizer
 from typing_extensions import override
@@ -77,6 +77,28 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
 
     # --- without a Trainer -----------------------------------------------------------------------------------------
 
+    @overload
+    def values(
+        self,
+        lr: float,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        betas: tuple[float, float] | None = None,
+        batch_size: int | None = None,
+    ) -> list[float]: ...
+
+    @overload
+    def values(
+        self,
+        lr: Mapping[str, float],
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+        batch_size: int | None = None,
+    ) -> dict[str, list[float]]: ...
+
     def values(
         self,
         lr: float | Mapping[str, float],
@@ -85,7 +107,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         steps_per_epoch: int,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
-    ) -> Any:
+    ) -> list[float] | dict[str, list[float]]:
         """What each of ``total_steps`` optimizer steps would use, without a Trainer.
 
         Args:

@@ -60,7 +60,7 @@ class SchedulePreview(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        self._found = list(trainer.callbacks), list(trainer.loggers), trainer.num_sanity_val_steps  # type: ignore[attr-defined]
+        self._found = list(trainer.callbacks), list(trainer.loggers), trainer.num_sanity_val_steps  # type: ignore[union-attr]
         others = [callback for callback in self._found[0] if callback is not self]
         if not any(isinstance(callback, ScheduleCallback) for callback in others):
             raise MisconfigurationException(
@@ -70,13 +70,13 @@ class SchedulePreview(Callback):
             if hasattr(callback, "already_saved"):  # LightningCLI's SaveConfigCallback
                 callback.already_saved = True
         # Last, so that all others have begun; and nothing is logged, or tried out, before.
-        trainer.callbacks = [*others, self]  # type: ignore[attr-defined]
+        trainer.callbacks = [*others, self]  # type: ignore[union-attr]
         trainer.loggers = [DummyLogger() for _ in self._found[1]]
         trainer.num_sanity_val_steps = 0
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[union-attr]
         if trainer.is_global_zero:
             shown = shown_of([c for c in callbacks if isinstance(c, ScheduleCallback)])
             sys.stdout.write("\n" + terminal(shown))
@@ -87,7 +87,7 @@ class SchedulePreview(Callback):
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._found is not None:
-            trainer.callbacks, trainer.loggers, trainer.num_sanity_val_steps = self._found  # type: ignore[attr-defined]
+            trainer.callbacks, trainer.loggers, trainer.num_sanity_val_steps = self._found  # type: ignore[union-attr]
             self._found = None
 
 

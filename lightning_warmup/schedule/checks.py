@@ -1,7 +1,7 @@
 """Numbers of whatever library as Python's own, and checks of them, each error quoting parameter, value and fix."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from numbers import Integral, Rational, Real
 from typing import Any
@@ -35,21 +35,21 @@ def non_negative(owner: str, name: str, value: object) -> None:
 
 
 def plain(value: Any) -> Any:
-    """``value`` with its numbers as Python's own; what is no number stays what it is.
+    """``value`` with its numbers, mappings and sequences as Python's own; anything else stays what it is.
 
     numpy's numbers are numbers, but a pickle, a repr or a YAML that holds them is no plain one, and a checkpoint with
-    them does not load.
+    them does not load. The same holds of a mapping or a list of OmegaConf's, which Hydra hands over.
 
     >>> from fractions import Fraction
-    >>> plain([Fraction(1, 4), 3, "10%", None])
-    [0.25, 3, '10%', None]
+    >>> plain([Fraction(1, 4), range(3), "10%", None])
+    [0.25, [0, 1, 2], '10%', None]
     """
-    if type(value) in (list, tuple, dict):
-        entries = list(value.values() if isinstance(value, dict) else value)
-        numbers = list(map(plain, entries))
-        if all(number is entry for number, entry in zip(numbers, entries, strict=True)):
-            return value
-        return dict(zip(value, numbers, strict=True)) if isinstance(value, dict) else type(value)(numbers)
+    if isinstance(value, Mapping):
+        return {key: plain(value[key]) for key in value}
+    if type(value) is tuple:
+        return tuple(map(plain, value))
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | tuple):
+        return list(map(plain, value))
     if isinstance(value, bool) or not isinstance(value, Real):
         return value
     if isinstance(value, Integral):
@@ -61,7 +61,7 @@ def plain(value: Any) -> Any:
 
 
 def keep_plain(shape: object) -> None:
-    """Keep the numbers among the fields of a frozen dataclass as Python's own."""
+    """Keep what the fields of a frozen dataclass hold as Python's own; see :func:`plain`."""
     for field in fields(shape):  # type: ignore[arg-type]
         if field.init:
             object.__setattr__(shape, field.name, plain(getattr(shape, field.name)))

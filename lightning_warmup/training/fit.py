@@ -54,7 +54,7 @@ class ScheduledFit:
         measurement: Measurement | None,
         module_scheduler: ModuleScheduler | None,
     ) -> None:
-        self.optimizers = list(optimizers)
+        self.optimizers: list[ScheduledOptimizer] = list(optimizers)
         self._name = name
         self._config = config
         self._trainer = trainer
@@ -67,7 +67,8 @@ class ScheduledFit:
         self._untold_end = math.inf  # where steps that go on past it have not been told of
         self._measurement = measurement
         self._measuring = measurement is not None and not measurement.settled and bool(optimizers)
-        self._first_batch = self.watching = True  # the first batch of all, and every one while something is measured
+        self._first_batch = True
+        self.watching: bool = True  # the first batch of all, and every one while something is measured
         self._counter = StepCounter(name, trainer, self.optimizers)
         self._changes = Changes(
             config,

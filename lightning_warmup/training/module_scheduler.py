@@ -34,7 +34,7 @@ class ModuleScheduler:
     """
 
     def __init__(self, schedulers: Sequence[Any]) -> None:
-        self.schedulers = list(schedulers)
+        self.schedulers: list[Any] = list(schedulers)
         self._pl_module: pl.LightningModule | None = None
         self._own_hook: Any = None
 

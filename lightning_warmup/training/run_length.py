@@ -46,9 +46,9 @@ class RunLength:
         grown = max_epochs is not None and trainer.max_epochs is not None and trainer.max_epochs > max_epochs
         self._epochs_without_steps = 1 if swa and grown else 0
         self._resumed = self._just_resumed = resumed
-        self.replanned = False
+        self.replanned: bool = False
         """Whether the run is no longer what it was when this ``fit``, or the one that it continues, began."""
-        self.time_limited = False
+        self.time_limited: bool = False
         """Whether a clock may end the run."""
         self._foreseen: tuple[int, State] = 0, state
         self._beyond = False

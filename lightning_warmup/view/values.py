@@ -1,7 +1,6 @@
 """What each step of a run would use, without a Trainer."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from lightning_warmup.schedule.checks import is_count, is_number, plain
 from lightning_warmup.schedule.config import ScheduleConfig
@@ -16,7 +15,7 @@ def values_of_steps(
     steps_per_epoch: int,
     betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
     batch_size: int | None,
-) -> Any:
+) -> list[float] | dict[str, list[float]]:
     """What each optimizer step would use; see ``values`` of the callbacks."""
     owner = config.owner
     if config.depends_on_the_run is not None:

@@ -28,6 +28,7 @@ from lightning_warmup import (
 )
 from lightning_warmup.schedule.measured import MeasuredLearningRate
 from overflows import Overflows, scaled
+from parsers import instantiated
 from processes import Tell, told
 from runs import Line, RecordingSGD, fit, loader, trainer
 from summary import resume_point
@@ -108,7 +109,7 @@ class Configured(Callback):
 def test_from_the_command_line(written: list[str]) -> None:
     parser = ArgumentParser()
     parser.add_class_arguments(Configured, "w")
-    callback = parser.instantiate(parser.parse_args(written)).w
+    callback = instantiated(parser, parser.parse_args(written)).w
     assert callback.initial == CriticalLearningRate(safety=0.3)
 
 

@@ -11,10 +11,10 @@ from lightning.pytorch.callbacks import (
     LearningRateFinder,
     LearningRateMonitor,
     StochasticWeightAveraging,
-    WeightAveraging,
 )
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.tuner import Tuner
+from packaging.version import Version
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import LearningRateWarmup
@@ -85,6 +85,7 @@ class Tuned(Line):
         return DataLoader(TensorDataset(torch.ones(20, 2)), batch_size=self.batch_size)
 
 
+@pytest.mark.skipif(Version(pl.__version__) < Version("2.5.5"), reason="fit then trained without the rate it had found")
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
 @pytest.mark.parametrize("ours_first", [True, False])
 def test_learning_rate_finder(ours_first: bool, tmp_path: Any) -> None:
@@ -142,9 +143,11 @@ def test_stochastic_weight_averaging_takes_over(ours_first: bool, module: type[L
     assert any("StochasticWeightAveraging sets the lr from epoch 2 on" in line for line in messages)
 
 
+@pytest.mark.skipif(not hasattr(pl.callbacks, "WeightAveraging"), reason="came with Lightning 2.6")
 def test_weight_averaging() -> None:
     warmup = LearningRateWarmup(5, "cosine")
-    assert fit([warmup, WeightAveraging()], max_epochs=2).used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)
+    averaging = pl.callbacks.WeightAveraging()
+    assert fit([warmup, averaging], max_epochs=2).used == warmup.values(0.1, total_steps=20, steps_per_epoch=10)
 
 
 def test_early_stopping() -> None:

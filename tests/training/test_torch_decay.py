@@ -12,6 +12,7 @@ from checkpoints import SaveEveryBatch
 from lightning_warmup import HyperparameterWarmup, LearningRateWarmup, TorchDecay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import resolve
+from parsers import instantiated
 from runs import Line, RecordingSGD, fit
 from schedulers import SCHEDULERS, sequence
 
@@ -151,7 +152,7 @@ def test_from_yaml() -> None:
         },
     }
     config = parser.parse_object({"lr_warmup": args})
-    callback = parser.instantiate(config).lr_warmup
+    callback = instantiated(parser, config).lr_warmup
     restarts = partial(torch_schedulers.CosineAnnealingWarmRestarts, T_0=10)
     assert callback.values(0.1, total_steps=20, steps_per_epoch=20)[3:] == alone(restarts, 0.1, 17)
     again = parser.parse_string(parser.dump(config))
@@ -190,5 +191,5 @@ def test_a_function_of_ones_own_from_yaml() -> None:
     parser.add_class_arguments(LearningRateWarmup, "lr_warmup")
     decay = {"class_path": "lightning_warmup.TorchDecay", "init_args": {"scheduler": "schedulers.sequence"}}
     config = parser.parse_object({"lr_warmup": {"warmup": 3, "decay": decay}})
-    callback = parser.instantiate(config).lr_warmup
+    callback = instantiated(parser, config).lr_warmup
     assert callback.values(0.1, total_steps=20, steps_per_epoch=20)[3:] == alone(sequence, 0.1, 17)
