@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from lightning_warmup.callbacks.letting_go import LetsGo
+from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, search
 from lightning_warmup.schedule.checks import is_count, plain
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
 
 
-class CriticalLearningRateMonitor(LetsGo, Callback):
+class CriticalLearningRateMonitor(_LetsGo):
     r"""Measure the critical learning rate again and again: a curvature meter that needs no Hessian.
 
     Every so many steps it logs ``warmup/critical_lr``, the smallest learning rate at which the step about to be taken

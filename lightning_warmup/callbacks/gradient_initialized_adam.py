@@ -3,20 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Adam, AdamW, Optimizer
 from typing_extensions import override
 
 from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
-from lightning_warmup.callbacks.letting_go import LetsGo
+from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.critical.trial_step import gradients_are_finite, trial_step
+from lightning_warmup.training import lightning_names as pl
+from lightning_warmup.training.lightning_names import MisconfigurationException
 
 
-class GradientInitializedAdam(LetsGo, Callback):
+class GradientInitializedAdam(_LetsGo):
     r"""Start Adam's second moment at the square of the first gradient: a warmup built into the optimizer.
 
     .. math:: m_0 = 0, \quad v_0 = g_0^2
@@ -56,7 +55,7 @@ class GradientInitializedAdam(LetsGo, Callback):
                     " callback out."
                 )
 
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks = trainer.callbacks  # type: ignore[union-attr]
         for callback in callbacks[: callbacks.index(self)]:
             if isinstance(callback, LearningRateWarmup) and callback.measures:
                 raise MisconfigurationException(

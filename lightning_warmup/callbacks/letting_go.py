@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import lightning.pytorch as pl
+from lightning_warmup.training import lightning_names as pl
 
 
-class LetsGo:
+class _LetsGo(pl.Callback):
     """Drops, at the end of a ``fit``, the module's ``log`` and ``log_dict``, which Lightning sets on every callback.
 
     They are bound methods: through them a callback would hold the module, its Trainer and the optimizers, and a pickle

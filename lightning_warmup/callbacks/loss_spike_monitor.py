@@ -4,20 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch import Tensor
 from torchmetrics.aggregation import RunningMean
 from typing_extensions import override
 
 from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
-from lightning_warmup.callbacks.letting_go import LetsGo
+from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.schedule.checks import is_count, is_number, plain
+from lightning_warmup.training import lightning_names as pl
 
 
-class LossSpikeMonitor(LetsGo, Callback):
+class LossSpikeMonitor(_LetsGo):
     r"""Watch the training loss for spikes, and say what to change when the warmup has one.
 
     After every training batch it logs ``warmup/loss_ratio``,
@@ -125,7 +124,7 @@ class LossSpikeMonitor(LetsGo, Callback):
     @staticmethod
     def _warmup(trainer: pl.Trainer) -> tuple[bool, int | None]:
         """Whether there is a warmup, and its length in steps if that is known."""
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for callback in trainer.callbacks:  # type: ignore[union-attr]
             if isinstance(callback, LearningRateWarmup):
                 return callback.warms_up, callback.warmup_steps
         return False, None

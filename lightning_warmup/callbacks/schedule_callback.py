@@ -1,33 +1,32 @@
 """What the Lightning callbacks share: hooks that pass on to the object of the ``fit`` under way."""
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from lightning_warmup.callbacks.letting_go import LetsGo
+from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.critical.measurements import measurement_for
 from lightning_warmup.preview.plot import plot_steps
 from lightning_warmup.preview.values import values_of_steps
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import BeforeTraining, State
 from lightning_warmup.training.begin import begin_fit, fresh_values
 from lightning_warmup.training.checked_state import checked_state
 from lightning_warmup.training.fit import ScheduledFit
+from lightning_warmup.training.lightning_names import Callback, MisconfigurationException
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-class ScheduleCallback(LetsGo, Callback, ABC):
+class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
     """One schedule of one hyper-parameter: what :class:`LearningRateWarmup` and :class:`HyperparameterWarmup` share.
 
     A callback holds what was configured. What belongs to one ``fit`` is an object of its own, made when training
@@ -138,7 +137,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         if stage != "fit":
             return
         self._before = BeforeTraining(max_epochs=trainer.max_epochs)
-        others: list[Callback] = list(trainer.callbacks)  # type: ignore[attr-defined]
+        others: list[Callback] = list(trainer.callbacks)  # type: ignore[union-attr]
         others.remove(self)  # once: the same object may be there twice
         for other in others:
             if isinstance(other, ScheduleCallback) and self._clashes(other):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import lightning.pytorch as pl
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
 from lightning_warmup.critical.catapult import PersistentCatapultWarmup, _Catapult
@@ -16,6 +15,7 @@ from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Duration, Run
 from lightning_warmup.schedule.resolve import warmup_length
 from lightning_warmup.schedule.warmups import Warmup
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 

@@ -6,18 +6,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers.logger import DummyLogger
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 from torch.optim import LBFGS, Optimizer
 
 from lightning_warmup.critical.search import CriticalLearningRateResult, critical_learning_rate
 from lightning_warmup.critical.snapshot import RandomState, Snapshot
 from lightning_warmup.critical.trial_step import gradients_are_finite, parameters, trial_step
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
+from lightning_warmup.training.lightning_names import (
+    DDPStrategy,
+    DummyLogger,
+    MisconfigurationException,
+    SingleDeviceStrategy,
+    is_param_in_hook_signature,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def check_supported(owner: str, trainer: pl.Trainer, pl_module: pl.LightningModu
         )
     elif isinstance(optimizer, LBFGS):
         reason = "LBFGS evaluates the loss several times within one step, so no single direction is its step's"
-    elif not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):
+    elif not isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
         reason = (
             f"{type(trainer.strategy).__name__} shards or hides weights and optimizer state, and a step tried out there"
             " could not be taken back"
@@ -213,7 +216,7 @@ def _unlogged(trainer: pl.Trainer, pl_module: pl.LightningModule) -> Iterator[No
     loggers = trainer.loggers
     try:
         attributes["log"] = _ignore
-        trainer.loggers = [DummyLogger() for _ in loggers]
+        trainer.loggers = [DummyLogger() for _ in loggers]  # type: ignore[assignment]
         yield
     finally:
         trainer.loggers = loggers

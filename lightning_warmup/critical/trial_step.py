@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+from lightning_warmup.training import lightning_names as pl
 
 
 def parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
 
@@ -13,7 +11,9 @@ from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import resolve, resolve_factor
 from lightning_warmup.schedule.schedule import Schedule
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
+from lightning_warmup.training.lightning_names import MisconfigurationException
 
 State = dict[str, Any]
 """What a checkpoint holds of a callback, in plain Python."""

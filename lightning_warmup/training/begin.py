@@ -4,15 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import BaseFinetuning, Callback
 from lightning_utilities.core.rank_zero import rank_zero_info
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run, TooShortError
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
 from lightning_warmup.schedule.resolve import late_group_steps, planned_run
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.base_values import (
     BeforeTraining,
@@ -22,6 +20,7 @@ from lightning_warmup.training.base_values import (
     unscheduled,
 )
 from lightning_warmup.training.fit import ScheduledFit
+from lightning_warmup.training.lightning_names import BaseFinetuning, Callback, MisconfigurationException
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import log_plan
 from lightning_warmup.training.module_scheduler import find_module_scheduler
@@ -103,7 +102,7 @@ def begin_fit(
         now = config if measurement is None else measurement.config()
         schedules = [draw(now, run, base) for base in bases]
     except TooShortError as error:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not trainer.fast_dev_run:  # type: ignore[union-attr]
             raise
         rank_zero_info(f"fast_dev_run is too short for this schedule, which stands aside: {error}")
         return None
@@ -117,7 +116,7 @@ def begin_fit(
         checkpoint_total=state.get("total") if state.get("interval") == config.interval else None,
         module_scheduler=module_scheduler,
         max_time=length.time_limited,
-        fast_dev_run=bool(trainer.fast_dev_run),  # type: ignore[attr-defined]
+        fast_dev_run=bool(trainer.fast_dev_run),  # type: ignore[union-attr]
     )
 
     # 6) take the optimizers over, and write
@@ -147,7 +146,7 @@ def fresh_values(trainer: pl.Trainer, config: ScheduleConfig) -> dict[int, list[
 
 def _check_finetuning(callback: Callback, config: ScheduleConfig, before: BeforeTraining, trainer: pl.Trainer) -> None:
     """A fine-tuning callback that resumes before us has replaced the values that the config gave the groups."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[union-attr]
     earlier = callbacks[: callbacks.index(callback)]
     if not (before.state and any(isinstance(c, BaseFinetuning) for c in earlier)):
         return

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.base_values import draw, fresh_base
+from lightning_warmup.training.lightning_names import MisconfigurationException
 from lightning_warmup.training.module_scheduler import ModuleScheduler, find_module_scheduler
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.training.step_counter import StepCounter

@@ -4,16 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback, StochasticWeightAveraging
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import State, draw, group_names, names_of_parameters
 from lightning_warmup.training.changes import Changes
+from lightning_warmup.training.lightning_names import Callback, StochasticWeightAveraging
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import warn_of_other_plan
 from lightning_warmup.training.module_scheduler import ModuleScheduler
@@ -182,7 +182,7 @@ class ScheduledFit:
         """Leave the learning rate to StochasticWeightAveraging from its start epoch on."""
         if self._config.parameter != "lr" or self._handed_over:
             return
-        callbacks: list[Callback] = self._trainer.callbacks  # type: ignore[attr-defined]
+        callbacks: list[Callback] = self._trainer.callbacks  # type: ignore[union-attr]
         for callback in callbacks:
             if isinstance(callback, StochasticWeightAveraging) and epoch >= callback.swa_start:
                 self._handed_over = True

@@ -4,9 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-import lightning.pytorch as pl
-
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
 

@@ -5,15 +5,15 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
+from lightning_warmup.training.lightning_names import MisconfigurationException
 from lightning_warmup.training.param_groups import ParamGroup
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 

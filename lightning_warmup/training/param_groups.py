@@ -5,13 +5,13 @@ from numbers import Real
 from operator import itemgetter
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.optim import Optimizer
 
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.training import lightning_names as pl
+from lightning_warmup.training.lightning_names import MisconfigurationException
 
 ParamGroup = dict[str, Any]
 

@@ -3,15 +3,15 @@
 import math
 from typing import Any, ClassVar
 
-import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
+from lightning_warmup.training import lightning_names as pl
+from lightning_warmup.training.lightning_names import MisconfigurationException
 
 
 class _PlateauFactor(Decay):

@@ -6,12 +6,15 @@ from fractions import Fraction
 from numbers import Integral
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback, GradientAccumulationScheduler, StochasticWeightAveraging, Timer
-
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.past import Pace
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import State
+from lightning_warmup.training.lightning_names import (
+    GradientAccumulationScheduler,
+    StochasticWeightAveraging,
+    Timer,
+)
 
 
 class RunLength:
@@ -273,5 +276,5 @@ def _global_batch_size(trainer: pl.Trainer) -> tuple[int | None, str]:
     return int(size) * trainer.accumulate_grad_batches * trainer.world_size, ""
 
 
-def _callbacks(trainer: pl.Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]
+def _callbacks(trainer: pl.Trainer) -> list[Any]:
+    return trainer.callbacks  # type: ignore[union-attr, no-any-return]

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.optim import Optimizer
 
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.base_values import BaseValues, State, beta2_of, names_of
+from lightning_warmup.training.lightning_names import MisconfigurationException
 
 
 class Regrouped(NamedTuple):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import lightning.pytorch as pl
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
 
