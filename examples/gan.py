@@ -41,7 +41,7 @@ class GAN(LightningModule):
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
         """A step of the discriminator, and with every second batch one of the generator."""
-        generator, discriminator = self.optimizers()  # type: ignore[misc]
+        generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
         # A little noise over both keeps the discriminator from being sure too early.
         real, drawn = (images + 0.2 * torch.randn_like(images) for images in (batch[0], self.draw(len(batch[0]))))
         loss = (softplus(-self.discriminator(real)) + softplus(self.discriminator(drawn.detach()))).mean()
