@@ -19,6 +19,7 @@ PROJECTS = {
     "hydra": "hydra-core",
     "darts": "darts[torch]",
     "neuralforecast": "neuralforecast",
+    "pytorch_forecasting": "pytorch-forecasting",
     "pytorch_tabular": "pytorch-tabular requests",  # which it imports without asking for it
 }
 
