@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures
+.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures examples projects
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -66,6 +66,13 @@ picture: demo ## renew the picture of the README
 
 pictures: .venv/ready ## renew those of docs/
 	$(BIN)/python docs/make_pictures.py
+
+examples: .venv/ready ## run those that docs/examples.md shows, and renew their pictures
+	for name in byte_transformer gan fine_tuning ddp; do $(BIN)/python examples/$$name.py || exit 1; \
+	cp "$$(ls -t runs/$$name/*/lr_and_loss.png | head -n 1)" docs/images/example_$$name.png; done
+
+projects: ## our callback in the projects of others, each in an environment of its own: the table of docs/projects.md
+	$(PYTHON) projects/run.py
 
 # The stamp is written last: an interrupted installation is taken up again, and so is one whose pins have changed.
 .venv/ready: pyproject.toml constraints.txt

@@ -32,6 +32,8 @@ CONTENTS = {  # in the order of a user's questions
     "Beside what you have": [
         "An existing scheduler <docs/existing_scheduler>",
         "Migrating <docs/migrating>",
+        "Other people's projects <docs/projects>",
+        "Examples <docs/examples>",
     ],
     "Look closer": [
         "Adaptive warmups <docs/adaptive>",

@@ -1,4 +1,4 @@
-"""Draw every picture of the documentation but the README's first one, which a training run draws (`make picture`).
+"""Draw every picture of the documentation but those that a training run draws (`make picture`, `make examples`).
 
 python docs/make_pictures.py
 

@@ -105,7 +105,7 @@ class DigitClassifier(LightningModule):
         x, y = batch
         logits = self(x)
         self.val_accuracy(logits, y)
-        self.log("val_loss", self.loss(logits, y), prog_bar=True)
+        self.log("val_loss", self.loss(logits, y), prog_bar=True, sync_dist=True)
         self.log("val_accuracy", self.val_accuracy, prog_bar=True)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:

@@ -71,7 +71,7 @@ class SchedulePreview(Callback):
                 callback.already_saved = True
         # Last, so that all others have begun; and nothing is logged, or tried out, before.
         trainer.callbacks = [*others, self]  # type: ignore[union-attr]
-        trainer.loggers = [DummyLogger() for _ in self._found[1]]
+        trainer.loggers = [DummyLogger() for _ in self._found[1]]  # type: ignore[assignment]
         trainer.num_sanity_val_steps = 0
 
     @override
