@@ -127,7 +127,14 @@ def test_all_callbacks_are(pl: Any) -> None:
     public = {name: getattr(lightning_warmup, name) for name in lightning_warmup.__all__}
     callbacks = {name for name, it in public.items() if isinstance(it, type) and issubclass(it, pl.Callback)}
     monitors = {name for name in public if name.endswith("Monitor")}
-    assert callbacks == monitors | {"GradientInitializedAdam", "HyperparameterWarmup", "LearningRateWarmup"}
+    others = {"GradientInitializedAdam", "HyperparameterWarmup", "LearningRateWarmup", "SchedulePreview"}
+    assert callbacks == monitors | others
+
+
+def test_a_preview_ends_the_run(pl: Any, capsys: Any) -> None:
+    module = fit(pl, [lightning_warmup.SchedulePreview(), LearningRateWarmup(*WARMUP)])
+    assert module.trainer.global_step == 0
+    assert "linear warmup" in capsys.readouterr().out
 
 
 def cli(pl: Any, *arguments: str) -> Any:
@@ -403,7 +410,7 @@ def test_lines_go_where_they_went(first: str | None) -> None:
     code = f"""
 import sys
 {f"import {first}" if first else ""}
-import lightning_warmup
+from lightning_warmup import LearningRateWarmup
 from lightning_utilities.core import rank_zero
 there = [name for name in {NAMES} if name in sys.modules]
 print(*there, rank_zero.log.name, rank_zero.rank_zero_deprecation_category.__module__)
