@@ -18,19 +18,22 @@ from lightning_warmup.schedule.beta2_warmups import (
 from lightning_warmup.schedule.decays import (
     ConstantDecay,
     CosineDecay,
-    CosineRestartsDecay,
     Decay,
     ExponentialDecay,
     FunctionDecay,
     InverseSqrtDecay,
+    InverseTimeDecay,
     LinearDecay,
-    MultiStepDecay,
     OneMinusSqrtDecay,
     PolynomialDecay,
-    StepDecay,
 )
+from lightning_warmup.schedule.formula_shapes import FormulaDecay, FormulaWarmup
+from lightning_warmup.schedule.piecewise import PiecewiseConstantDecay, PiecewiseLinearDecay
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
+from lightning_warmup.schedule.restarts import CosineRestartsDecay, RestartsDecay
 from lightning_warmup.schedule.scaling import LinearScaling, SquareRootScaling
+from lightning_warmup.schedule.sequential import DecayPart, SequentialDecay
+from lightning_warmup.schedule.step_decays import MultiStepDecay, StepDecay
 from lightning_warmup.schedule.warmups import (
     ConstantWarmup,
     CosineWarmup,
@@ -52,13 +55,17 @@ __all__ = [
     "CriticalLearningRateMonitor",
     "CriticalLearningRateResult",
     "Decay",
+    "DecayPart",
     "ExponentialDecay",
     "ExponentialWarmup",
+    "FormulaDecay",
+    "FormulaWarmup",
     "FunctionDecay",
     "FunctionWarmup",
     "GradientInitializedAdam",
     "HyperparameterWarmup",
     "InverseSqrtDecay",
+    "InverseTimeDecay",
     "LearningRateWarmup",
     "LinearDecay",
     "LinearScaling",
@@ -67,10 +74,14 @@ __all__ = [
     "MultiStepDecay",
     "OneMinusSqrtDecay",
     "PersistentCatapultWarmup",
+    "PiecewiseConstantDecay",
+    "PiecewiseLinearDecay",
     "PolynomialDecay",
     "PolynomialWarmup",
     "RAdamWarmup",
     "ReduceOnPlateauDecay",
+    "RestartsDecay",
+    "SequentialDecay",
     "SqrtBeta2Warmup",
     "SquareRootScaling",
     "StepDecay",

@@ -16,6 +16,7 @@ from lightning_warmup.callbacks.letting_go import LetsGo
 from lightning_warmup.critical.measurements import measurement_for
 from lightning_warmup.preview.plot import plot_steps
 from lightning_warmup.preview.values import values_of_steps
+from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.training.base_values import BeforeTraining, State
 from lightning_warmup.training.begin import begin_fit, fresh_values
@@ -67,7 +68,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         lr: float | Mapping[str, float],
         *,
         total_steps: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
     ) -> Any:
@@ -76,7 +77,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         Args:
             lr: The optimizer's own value (of a learning rate: its ``lr``), or a mapping from group name to one.
             total_steps: Optimizer steps of the whole run, ≥ 1.
-            steps_per_epoch: Optimizer steps of an epoch, ≥ 1.
+            steps_per_epoch: Optimizer steps of an epoch, ≥ 1; None where nothing counts in epochs.
             betas: The optimizer's ``betas``, or a mapping from group name to them, for warmups that depend on β2.
             batch_size: Global batch size, for durations in samples and targets that scale with it.
 
@@ -89,7 +90,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
                 run itself or on an argument that was not given.
 
         >>> from lightning_warmup import LearningRateWarmup
-        >>> lrs = LearningRateWarmup(2, "linear").values(0.3, total_steps=6, steps_per_epoch=3)
+        >>> lrs = LearningRateWarmup(2, "linear").values(0.3, total_steps=6)
         >>> [round(lr, 3) for lr in lrs]
         [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
         """
@@ -100,7 +101,7 @@ class ScheduleCallback(LetsGo, Callback, ABC):
         lr: float | Mapping[str, float],
         *,
         total_steps: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
         ax: "Axes | None" = None,
@@ -123,13 +124,16 @@ class ScheduleCallback(LetsGo, Callback, ABC):
             ValueError: As :meth:`values`.
 
         >>> from lightning_warmup import LearningRateWarmup
-        >>> figure, axes = LearningRateWarmup(10, "cosine").plot(0.1, total_steps=100, steps_per_epoch=20)
+        >>> figure, axes = LearningRateWarmup(10, "cosine").plot(0.1, total_steps=100)
         >>> axes.get_xlabel(), axes.get_ylabel()
         ('optimizer step', 'lr')
         """
         values = values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size)
         lines = values if isinstance(lr, Mapping) else {None: values}
         return plot_steps(lines, self._config.parameter, ax)
+
+    # Python quotes these where an argument is missing: not by the class that users never see.
+    values.__qualname__, plot.__qualname__ = "values", "plot"
 
     # --- hooks -----------------------------------------------------------------------------------------------------
 
@@ -147,6 +151,17 @@ class ScheduleCallback(LetsGo, Callback, ABC):
                     f"{self!r} and {other!r} both write {parameter!r} of the same optimizer. Remove one of them"
                     " (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own optimizer=."
                 )
+            if isinstance(other, ScheduleCallback) and self._needs_beta2_of(other):
+                raise MisconfigurationException(
+                    f"{self!r} follows from β2, and {other!r} changes that in the run. Use a warmup with a length, or"
+                    " give each its own optimizer=."
+                )
+
+    def _needs_beta2_of(self, other: "ScheduleCallback") -> bool:
+        mine, others = self._config, other._config
+        same_optimizer = None in (mine.optimizer, others.optimizer) or mine.optimizer == others.optimizer
+        changes = others.parameter == "beta2" and not others.idle
+        return isinstance(mine.warmup, Beta2Warmup) and changes and same_optimizer
 
     def _clashes(self, other: "ScheduleCallback") -> bool:
         mine, others = self._config, other._config
