@@ -157,8 +157,7 @@ WARMUPS = [
     ),
     WarmupRow(
         shape=FormulaWarmup, trained=FormulaWarmup(3, "1 - sqrt(1 - u)"),
-        rising=[FormulaWarmup(4, "log(1 + t) / log(1 + N)"), FormulaWarmup(4, "1 - sqrt(1 - u)")],
-        drawn=[FormulaWarmup(20, "log(1 + t) / log(1 + N)")],
+        rising=[FormulaWarmup(4, "1 - (1 - u)**2")], drawn=[FormulaWarmup(20, "log(1 + t) / log(1 + N)")],
         values=[
             (FormulaWarmup(4, "u"), [1, 5, 9, 13, 17, 17]),
             (FormulaWarmup(4, "t / N"), [1, 5, 9, 13, 17, 17]),
@@ -251,8 +250,8 @@ DECAYS = [
         ],
     ),
     DecayRow(
-        shape=PolynomialDecay, name="polynomial", trained=PolynomialDecay(2), falling=[PolynomialDecay(0.5), PolynomialDecay(3.0)],
-        drawn=[PolynomialDecay(power=2)],
+        shape=PolynomialDecay, name="polynomial", trained=PolynomialDecay(2),
+        falling=[PolynomialDecay(0.5), PolynomialDecay(3.0)], drawn=[PolynomialDecay(power=2)],
         values=[
             (PolynomialDecay(), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0, 0, 0]),
             (PolynomialDecay(2), [1, 49 / 64, 36 / 64, 25 / 64, 16 / 64, 9 / 64, 4 / 64, 1 / 64, 0, 0, 0]),
@@ -339,7 +338,8 @@ DECAYS = [
     ),
     DecayRow(
         shape=PiecewiseConstantDecay, trained=PiecewiseConstantDecay({0: 1, 4: 0.5, "75%": "20%"}),
-        falling=[PiecewiseConstantDecay({20: 0.4, 30: 0.1})], drawn=[PiecewiseConstantDecay({30: 0.6, 50: 0.9, 80: 0.1})],
+        falling=[PiecewiseConstantDecay({20: 0.4, 30: 0.1})],
+        drawn=[PiecewiseConstantDecay({30: 0.6, 50: 0.9, 80: 0.1})],
         values_of_the_run=[
             (PiecewiseConstantDecay({"25%": 0.5, 5: 0.7, 7: 0}), [1, 1, 0.5, 0.5, 0.5, 0.7, 0.7, 0, 0, 0, 0]),
             (PiecewiseConstantDecay({0: 0.5, 6: "10%", 9: 5}), [*[0.5] * 6, *[0.1] * 5]),
@@ -370,7 +370,8 @@ DECAYS = [
         values=[
             (RestartsDecay("linear", 4), [1, 0.75, 0.5, 0.25] * 2 + [0, 0, 0]),
             (RestartsDecay("linear", 2, multiplier=2), [1, 0.5, 1, 0.75, 0.5, 0.25, 1, 7 / 8, *[6 / 8] * 3]),
-            (RestartsDecay(LinearDecay("20%"), 4, gamma=0.5), [1, 0.8, 0.6, 0.4, 0.5, 0.425, 0.35, 0.275, 0.2, 0.2, 0.2]),
+            (RestartsDecay(LinearDecay("20%"), 4, gamma=0.5),
+             [1, 0.8, 0.6, 0.4, 0.5, 0.425, 0.35, 0.275, 0.2, 0.2, 0.2]),
             (RestartsDecay("linear", 4, warmup=2), [1, 0.5, 0, 0.5, 1, 0.5, 0, 0.5, 1, 1, 1]),
             (RestartsDecay("linear", 3, warmup=1), [1, 0.5, 0, 1, 0.5, 0, 1, 0.5, 0, 0, 0]),
             (RestartsDecay(LinearDecay(0.2), 4, gamma=0.5, warmup=2), [1, 0.6, 0.2, 0.35, 0.5, 0.35, 0.2, 0.225, 0.25]),
@@ -382,7 +383,8 @@ DECAYS = [
             (RestartsDecay("linear", cycles=2, multiplier=3), [1, 0.5, *(1 - t / 6 for t in range(6)), 0]),
             (RestartsDecay("linear", cycles=2, multiplier=1 / 3), [*(1 - t / 6 for t in range(6)), 1, 0.5, 0]),
             (RestartsDecay(StepDecay(2, gamma=0.5), 4, gamma=0.5), [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]),
-            (RestartsDecay(StepDecay(2, gamma=0.5, final=0.3), 4, gamma=0.5), [1, 1, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3]),
+            (RestartsDecay(StepDecay(2, gamma=0.5, final=0.3), 4, gamma=0.5),
+             [1, 1, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3]),
             (RestartsDecay(FormulaDecay("1 - u**2"), 4), [1, 15 / 16, 12 / 16, 7 / 16] * 2 + [0]),
         ],
         values_of_the_run=[(RestartsDecay("cosine", "25%"), [1, 0.5, 1, 0.5, 1, 0.5, 1, 0.5, 0, 0, 0])],
@@ -403,7 +405,7 @@ DECAYS = [
             (SequentialDecay([DecayPart("linear", 4)]), [1, 0.75, 0.5, 0.25, *[0] * 7]),
             (SequentialDecay([DecayPart("constant", 2), DecayPart(LinearDecay("50%"), 2), DecayPart("linear")]),
              [1, 1, 1, 0.75, 0.5, 0.375, 0.25, 0.125, 0, 0, 0]),
-            (SequentialDecay([DecayPart("constant", 3), DecayPart("linear", 2, start=0.5), DecayPart("constant", start="20%")]),
+            (SequentialDecay([DecayPart("constant", 3), DecayPart("linear", 2, 0.5), DecayPart("constant", 1, "20%")]),
              [1, 1, 1, 0.5, 0.25, *[0.2] * 6]),
             (SequentialDecay([DecayPart(LinearDecay(3), 4), DecayPart(StepDecay(2, gamma=0.5))]),
              [1, 1.5, 2, 2.5, 3, 3, 1.5, 1.5, 0.75, 0.75, 0.75]),

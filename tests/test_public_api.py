@@ -27,6 +27,7 @@ OTHERS = [
     "CriticalLearningRateMonitor",
     "CriticalLearningRateResult",
     "Decay",
+    "DecayPart",
     "GradientInitializedAdam",
     "HyperparameterWarmup",
     "LearningRateWarmup",

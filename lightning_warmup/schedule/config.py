@@ -27,11 +27,11 @@ WARMUP_NAMES: dict[str, type[Warmup]] = {
 """Short names of the warmups that need no argument; ``"catapult"`` is the callback's."""
 
 _WARMUPS = (
-    "; one of 'untuned_linear', 'untuned_exponential', 'radam', 'sqrt_beta2', 'catapult'; or a shape (in YAML with"
-    " class_path): LinearWarmup(duration), CosineWarmup(duration), PolynomialWarmup(duration, power),"
-    " ExponentialWarmup(duration), ConstantWarmup(duration), FormulaWarmup(duration, formula), FunctionWarmup(duration,"
-    " function), UntunedLinearWarmup(), UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup(),"
-    " PersistentCatapultWarmup()"
+    ", one of 'untuned_linear', 'untuned_exponential', 'radam', 'sqrt_beta2', 'catapult', or a shape:"
+    " CosineWarmup('5%'), in YAML with class_path. Shapes: LinearWarmup(duration), CosineWarmup(duration),"
+    " PolynomialWarmup(duration, power), ExponentialWarmup(duration), ConstantWarmup(duration),"
+    " FormulaWarmup(duration, formula), FunctionWarmup(duration, function), UntunedLinearWarmup(),"
+    " UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup(), PersistentCatapultWarmup()"
 )
 
 

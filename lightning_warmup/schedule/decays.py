@@ -394,9 +394,9 @@ class FunctionDecay(Decay):
 SHAPES = (
     "ConstantDecay(), LinearDecay(), CosineDecay(), PolynomialDecay(power), OneMinusSqrtDecay(),"
     " ExponentialDecay(gamma), InverseSqrtDecay(), InverseTimeDecay(timescale), StepDecay(every),"
-    " MultiStepDecay(milestones), CosineRestartsDecay(period), RestartsDecay(decay, period), PiecewiseLinearDecay(points),"
-    " PiecewiseConstantDecay(points), SequentialDecay(parts), FormulaDecay(formula), FunctionDecay(function),"
-    " TorchDecay(scheduler), ReduceOnPlateauDecay(monitor)"
+    " MultiStepDecay(milestones), CosineRestartsDecay(period), RestartsDecay(decay, period),"
+    " PiecewiseLinearDecay(points), PiecewiseConstantDecay(points), SequentialDecay(parts), FormulaDecay(formula),"
+    " FunctionDecay(function), TorchDecay(scheduler), ReduceOnPlateauDecay(monitor)"
 )
 """Every decay with what it must be given, as an error lists them."""
 

@@ -70,8 +70,8 @@ class _PiecewiseDecay(Decay):
         if context.start and (factor := resolved.factor_at(0, 0)) != 1:
             raise ValueError(
                 f"{owner}(points={self.points!r}): the factor is {factor:.4g} at {context.start:,}, where it begins"
-                " after a warmup, a hold or another part, and must be 1 there (points count from the start of the run). Put"
-                " a point of factor 1 there, or let the warmup be a factor on the points: decay_from='start'."
+                " after a warmup, a hold or another part, and must be 1 there (points count from the start of the run)."
+                " Put a point of factor 1 there, or let the warmup be a factor on the points: decay_from='start'."
             )
         return resolved
 
