@@ -9,6 +9,7 @@ from lightning_warmup.schedule.durations import Duration
 from lightning_warmup.schedule.formula import check_formula, formula_function
 from lightning_warmup.schedule.warmups import Warmup
 
+_INF = math.inf
 _OF_A_DECAY = ("u", "tau", "D", "N", "T")
 _OF_A_WARMUP = ("u", "t", "N")
 
@@ -93,16 +94,15 @@ class _FormulaInARun(Decay):
     def factor_at(self, tau: float, length: float) -> float:
         u = tau / length
         try:
-            factor = float(self._function(u, float(tau), length, self._warmup, self._total))
+            # All of them floats: whole numbers of Python's have powers of a million digits.
+            factor = self._function(u, tau + 0.0, length + 0.0, self._warmup, self._total)
+            if 0.0 <= factor < _INF:
+                return factor
         except (ArithmeticError, ValueError, TypeError) as error:
             raise FunctionError(
                 f"{self!r} has no value at u = {u!r}, tau = {tau!r}: {type(error).__name__}: {error}."
             ) from error
-        if not 0 <= factor < math.inf:
-            raise FunctionError(
-                f"{self!r} gives {factor!r} at u = {u!r}, tau = {tau!r}: a factor must be finite and ≥ 0."
-            )
-        return factor
+        raise FunctionError(f"{self!r} gives {factor!r} at u = {u!r}, tau = {tau!r}: a factor must be finite and ≥ 0.")
 
 
 @dataclass(frozen=True)

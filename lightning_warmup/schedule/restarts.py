@@ -43,7 +43,8 @@ class _Restarts(Decay):
     def factor_at(self, tau: float, length: float) -> float:
         warmup, first = cast(int, self.warmup), self._first(length)
         cycle = self._cycle(tau, first)
-        peak = self._peak(cycle, first)
+        whole = self.multiplier == 1 and self.cycles is None
+        peak = cycle * (first + warmup) if whole else self._peak(cycle, first)
         if tau == length and tau == peak and not warmup:  # the end, and of a cycle too: no other begins
             fall = first * self.multiplier ** (cycle - 1)
             return self._falls(cycle - 1, fall, fall)
@@ -83,15 +84,20 @@ class _Restarts(Decay):
     def _cycle(self, tau: float, first: float) -> int:
         """The last cycle whose peak is not after ``tau``."""
         warmup, m = cast(int, self.warmup), self.multiplier
-        if self.cycles is not None:
+        if m == 1:
+            cycle = int(tau // (first + warmup))
+            if self.cycles is None:
+                return cycle
+            most = min(self.cycles, cycle + 1)  # one more: a fraction of a step may be rounded
+        elif self.cycles is not None:
             most = self.cycles
-        elif m == 1:
-            most = int(tau // (first + warmup))
         else:
-            most = int(math.log1p(tau * (m - 1) / first) / math.log(m)) + 1  # more only if nothing ever climbed
-        if m == 1 and not warmup and self.cycles is None:
-            return most
-        return bisect_right(range(1, most + 1), tau, key=lambda cycle: self._peak(cycle, first))
+            most = int(math.log1p(tau * (m - 1) / first) / math.log(m)) + 1  # so many if there were no climbing
+        if warmup and m != 1:
+            return bisect_right(range(1, most + 1), tau, key=lambda cycle: self._peak(cycle, first))
+        while self._peak(most, first) > tau:
+            most -= 1
+        return most
 
 
 @dataclass(frozen=True)
