@@ -141,7 +141,7 @@ class RestartsDecay(_Restarts):
     With a last cycle that ends at the floor:
 
     >>> callback = LearningRateWarmup(0, RestartsDecay("linear", cycles=2), cooldown=2)
-    >>> callback.values(1.0, total_steps=7)
+    >>> [round(lr, 3) for lr in callback.values(1.0, total_steps=7)]
     [1.0, 0.6, 0.2, 0.8, 0.4, 0.0, 0.0]
     """
 
