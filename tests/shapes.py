@@ -326,7 +326,7 @@ DECAYS = [
         ],
     ),
     DecayRow(
-        shape=PiecewiseLinearDecay, trained=PiecewiseLinearDecay({3: 1.0, "50%": 0.5, 7: "20%"}),
+        shape=PiecewiseLinearDecay, trained=PiecewiseLinearDecay({3: 1.0, "50%": 0.5, "75%": "20%"}),
         falling=[PiecewiseLinearDecay({20: 1, 30: 0.4, 50: 0.1})],
         drawn=[PiecewiseLinearDecay({20: 1, 40: 0.3, 60: 0.8, 80: 0.2})],
         values_of_the_run=[
