@@ -30,11 +30,13 @@ from lightning_warmup import (
     CosineDecay,
     CosineWarmup,
     Decay,
+    DecayPart,
     HyperparameterWarmup,
     LearningRateWarmup,
     LinearScaling,
     MultiStepDecay,
     ReduceOnPlateauDecay,
+    RestartsDecay,
     TorchDecay,
     Warmup,
 )
@@ -95,6 +97,8 @@ PHASES = ("warmup", "hold", "decay", "cooldown")
 
 
 COLUMNS = 3
+LONGEST = 32
+"""Characters of a title: what does not fit beside the next panel's is told in the table."""
 
 
 def call(shape: Warmup | Decay) -> str:
@@ -108,7 +112,8 @@ def call(shape: Warmup | Decay) -> str:
             arguments.append(repr(value))
         elif value != field.default:
             arguments.append(f"{field.name}={value!r}")
-    return f"{type(shape).__name__}({', '.join(arguments)})"
+    text = f"{type(shape).__name__}({', '.join(arguments)})"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def grid(name: str, callbacks: dict[str, LearningRateWarmup], steps: int, *, lr: float = 1.0) -> None:
@@ -199,6 +204,26 @@ def recipes() -> None:
     values = wsd.values(3e-4, total_steps=2000, steps_per_epoch=1000)
     recipe("recipe_wsd", ({"lr": values}, "lr"), x="optimizer step")
 
+    parts = [
+        DecayPart("constant", "67%"),
+        DecayPart(CosineDecay(final="10%"), "29%"),
+        DecayPart("constant", "2.2%"),
+        DecayPart("constant", start="3.3%"),
+    ]
+    values = LearningRateWarmup(2000, parts).values(2.2e-4, total_steps=250_000)
+    recipe("recipe_sequence", ({"lr": values[::200]}, "lr"), x="optimizer step", steps_per_epoch=1 / 200)
+
+    cycles = RestartsDecay(CosineDecay(final="1%"), period=30, gamma=0.7, warmup=5)
+    values = LearningRateWarmup(5, cycles, warmup_initial_lr="1%").values(0.1, total_steps=90)
+    recipe("recipe_cycles", ({"lr": values}, "lr"), x="optimizer step")
+
+    both = {
+        f'decay_from="{clock}"': LearningRateWarmup(20, "cosine", warmup_initial_lr=0.0, decay_from=clock)
+        for clock in ("warmup", "start")
+    }
+    lines = {name: callback.values(0.1, total_steps=100) for name, callback in both.items()}
+    recipe("decay_from", (lines, "lr"), x="optimizer step")
+
     lr = LearningRateWarmup(CosineWarmup("30%"), CosineDecay(final=4e-6), warmup_initial_lr="4%")
     momentum = HyperparameterWarmup(
         "momentum",
@@ -211,7 +236,8 @@ def recipes() -> None:
     figure_rows = (({"lr": lr.values(0.1, **run)}, "lr"), ({"momentum": momentum.values(0.9, **run)}, "momentum"))
     recipe("recipe_one_cycle", *figure_rows, x="optimizer step")
 
-    bias = LearningRateWarmup("3 epochs", "linear", warmup_initial_lr={"biases": 0.1, "default": 0.0})
+    initial: dict[str, float | str | None] = {"biases": 0.1, "default": 0.0}
+    bias = LearningRateWarmup("3 epochs", "linear", warmup_initial_lr=initial, decay_from="start")
     lines = bias.values({"weights": 0.01, "biases": 0.01}, total_steps=20 * per_epoch, steps_per_epoch=per_epoch)
     recipe("recipe_bias_warmup", (lines, "lr"), steps_per_epoch=per_epoch)
 

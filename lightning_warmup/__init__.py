@@ -26,19 +26,22 @@ if TYPE_CHECKING:
     from lightning_warmup.schedule.decays import (
         ConstantDecay,
         CosineDecay,
-        CosineRestartsDecay,
         Decay,
         ExponentialDecay,
         FunctionDecay,
         InverseSqrtDecay,
+        InverseTimeDecay,
         LinearDecay,
-        MultiStepDecay,
         OneMinusSqrtDecay,
         PolynomialDecay,
-        StepDecay,
     )
+    from lightning_warmup.schedule.formula_shapes import FormulaDecay, FormulaWarmup
+    from lightning_warmup.schedule.piecewise import PiecewiseConstantDecay, PiecewiseLinearDecay
     from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
+    from lightning_warmup.schedule.restarts import CosineRestartsDecay, RestartsDecay
     from lightning_warmup.schedule.scaling import LinearScaling, SquareRootScaling
+    from lightning_warmup.schedule.sequential import DecayPart, SequentialDecay
+    from lightning_warmup.schedule.step_decays import MultiStepDecay, StepDecay
     from lightning_warmup.schedule.warmups import (
         ConstantWarmup,
         CosineWarmup,
@@ -63,13 +66,17 @@ __all__ = [
     "CriticalLearningRateMonitor",
     "CriticalLearningRateResult",
     "Decay",
+    "DecayPart",
     "ExponentialDecay",
     "ExponentialWarmup",
+    "FormulaDecay",
+    "FormulaWarmup",
     "FunctionDecay",
     "FunctionWarmup",
     "GradientInitializedAdam",
     "HyperparameterWarmup",
     "InverseSqrtDecay",
+    "InverseTimeDecay",
     "LearningRateWarmup",
     "LinearDecay",
     "LinearScaling",
@@ -78,11 +85,15 @@ __all__ = [
     "MultiStepDecay",
     "OneMinusSqrtDecay",
     "PersistentCatapultWarmup",
+    "PiecewiseConstantDecay",
+    "PiecewiseLinearDecay",
     "PolynomialDecay",
     "PolynomialWarmup",
     "RAdamWarmup",
     "ReduceOnPlateauDecay",
+    "RestartsDecay",
     "SchedulePreview",
+    "SequentialDecay",
     "SqrtBeta2Warmup",
     "SquareRootScaling",
     "StepDecay",
@@ -97,6 +108,11 @@ __all__ = [
 # A schedule is floats: what asks for shapes alone, as the preview does, need not wait for torch and Lightning.
 _MODULES = [
     "schedule.decays",
+    "schedule.step_decays",
+    "schedule.restarts",
+    "schedule.piecewise",
+    "schedule.sequential",
+    "schedule.formula_shapes",
     "schedule.warmups",
     "schedule.beta2_warmups",
     "schedule.plateau_decay",

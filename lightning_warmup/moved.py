@@ -20,7 +20,7 @@ MOVED: dict[str, list[str]] = {
     "critical_lr": ["critical.search", "critical.critical_start"],
     "critical_lr_probe": [],
     "curve": [],
-    "decays": ["schedule.decays"],
+    "decays": ["schedule.decays", "schedule.step_decays", "schedule.restarts"],
     "durations": ["schedule.durations"],
     "gi_adam": ["callbacks.gradient_initialized_adam"],
     "group_values": ["schedule.group_values"],

@@ -19,20 +19,28 @@ from lightning_warmup import (
     CosineRestartsDecay,
     CosineWarmup,
     Decay,
+    DecayPart,
     ExponentialDecay,
     ExponentialWarmup,
+    FormulaDecay,
+    FormulaWarmup,
     FunctionDecay,
     FunctionWarmup,
     InverseSqrtDecay,
+    InverseTimeDecay,
     LinearDecay,
     LinearWarmup,
     MultiStepDecay,
     OneMinusSqrtDecay,
     PersistentCatapultWarmup,
+    PiecewiseConstantDecay,
+    PiecewiseLinearDecay,
     PolynomialDecay,
     PolynomialWarmup,
     RAdamWarmup,
     ReduceOnPlateauDecay,
+    RestartsDecay,
+    SequentialDecay,
     SqrtBeta2Warmup,
     StepDecay,
     TorchDecay,
@@ -147,6 +155,17 @@ WARMUPS = [
             (FunctionWarmup(4, cube), [1, 1.25, 3, 7.75, 17, 17]),
         ],
     ),
+    WarmupRow(
+        shape=FormulaWarmup, trained=FormulaWarmup(3, "1 - sqrt(1 - u)"),
+        rising=[FormulaWarmup(4, "1 - (1 - u)**2")], drawn=[FormulaWarmup(20, "log(1 + t) / log(1 + N)")],
+        values=[
+            (FormulaWarmup(4, "u"), [1, 5, 9, 13, 17, 17]),
+            (FormulaWarmup(4, "t / N"), [1, 5, 9, 13, 17, 17]),
+            (FormulaWarmup(4, "u**2"), [1, 2, 5, 10, 17, 17]),
+            (FormulaWarmup(3, "log(1 + t, 2) / log2(1 + N)"), [1, 9, 1 + 8 * math.log2(3), 17, 17]),
+            (FormulaWarmup(4, "1 - (1 - u)**2"), [1, 8, 13, 16, 17, 17]),
+        ],
+    ),
 ]
 # fmt: on
 
@@ -231,8 +250,8 @@ DECAYS = [
         ],
     ),
     DecayRow(
-        shape=PolynomialDecay, trained=PolynomialDecay(2), falling=[PolynomialDecay(0.5), PolynomialDecay(3.0)],
-        drawn=[PolynomialDecay(power=2)],
+        shape=PolynomialDecay, name="polynomial", trained=PolynomialDecay(2),
+        falling=[PolynomialDecay(0.5), PolynomialDecay(3.0)], drawn=[PolynomialDecay(power=2)],
         values=[
             (PolynomialDecay(), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0, 0, 0]),
             (PolynomialDecay(2), [1, 49 / 64, 36 / 64, 25 / 64, 16 / 64, 9 / 64, 4 / 64, 1 / 64, 0, 0, 0]),
@@ -262,6 +281,7 @@ DECAYS = [
             (ExponentialDecay(0.5), [2.0**-t for t in range(9)] + [2.0**-8] * 2),
             (ExponentialDecay(0.5, every=2), [2 ** (-t / 2) for t in range(9)] + [2.0**-4] * 2),
             (ExponentialDecay(2.0, every=4), [2 ** (t / 4) for t in range(9)] + [4, 4]),
+            (ExponentialDecay(0.5, final=0.1), [1, 0.5, 0.25, 0.125, *[0.1] * 7]),
         ],
     ),
     DecayRow(
@@ -271,7 +291,18 @@ DECAYS = [
         values_of_the_run=[
             (InverseSqrtDecay(), [(1 + t) ** -0.5 for t in range(9)] + [1 / 3] * 2),
             (InverseSqrtDecay(timescale="25%"), [(2 / (2 + t)) ** 0.5 for t in range(9)]),
+            (InverseSqrtDecay(final="50%"), [1, 0.5**0.5, 3**-0.5, *[0.5] * 8]),
         ],
+    ),
+    DecayRow(
+        shape=InverseTimeDecay, trained=InverseTimeDecay(3, power=0.7, final=0.3),
+        falling=[InverseTimeDecay(5), InverseTimeDecay(9, power=2.0, final=0.1)], drawn=[InverseTimeDecay(20)],
+        values=[
+            (InverseTimeDecay(4), [4 / (4 + t) for t in range(9)] + [1 / 3] * 2),
+            (InverseTimeDecay(4, power=0.5), [(4 / (4 + t)) ** 0.5 for t in range(9)] + [3**-0.5] * 2),
+            (InverseTimeDecay(2, power=2, final="10%"), [1, 4 / 9, 1 / 4, 4 / 25, 1 / 9, *[0.1] * 6]),
+        ],
+        values_of_the_run=[(InverseTimeDecay("25%"), [2 / (2 + t) for t in range(9)])],
     ),
     DecayRow(
         shape=StepDecay, trained=StepDecay(2), falling=[StepDecay(7, gamma=0.5, final=0.01)],
@@ -291,6 +322,27 @@ DECAYS = [
             (MultiStepDecay([1, 2, 6], gamma=0.5), [1, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125, 0.125, 0.125]),
             (MultiStepDecay(["25%", 0.5, 7], gamma=0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125]),
             (MultiStepDecay([3, 9]), [1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]),
+            (MultiStepDecay([1, 2, 6], gamma=0.5, final=0.2), [1, 0.5, 0.25, 0.25, 0.25, 0.25, *[0.2] * 5]),
+        ],
+    ),
+    DecayRow(
+        shape=PiecewiseLinearDecay, trained=PiecewiseLinearDecay({3: 1.0, "50%": 0.5, "75%": "20%"}),
+        falling=[PiecewiseLinearDecay({20: 1, 30: 0.4, 50: 0.1})],
+        drawn=[PiecewiseLinearDecay({20: 1, 40: 0.3, 60: 0.8, 80: 0.2})],
+        values_of_the_run=[
+            (PiecewiseLinearDecay({0: 1, 4: 0.5, 8: 0.1}), [1, 0.875, 0.75, 0.625, 0.5, 0.4, 0.3, 0.2, *[0.1] * 3]),
+            (PiecewiseLinearDecay({"25%": 0.5, "75%": "10%"}), [0.5, 0.5, 0.5, 0.4, 0.3, 0.2, *[0.1] * 5]),
+            (PiecewiseLinearDecay({1: 1, 2: 3, 12: 0}), [1, 1, 3, 2.7, 2.4, 2.1, 1.8, 1.5, *[1.2] * 3]),
+            (PiecewiseLinearDecay({5: 0.25}), [0.25] * 11),
+        ],
+    ),
+    DecayRow(
+        shape=PiecewiseConstantDecay, trained=PiecewiseConstantDecay({0: 1, 4: 0.5, "75%": "20%"}),
+        falling=[PiecewiseConstantDecay({20: 0.4, 30: 0.1})],
+        drawn=[PiecewiseConstantDecay({30: 0.6, 50: 0.9, 80: 0.1})],
+        values_of_the_run=[
+            (PiecewiseConstantDecay({"25%": 0.5, 5: 0.7, 7: 0}), [1, 1, 0.5, 0.5, 0.5, 0.7, 0.7, 0, 0, 0, 0]),
+            (PiecewiseConstantDecay({0: 0.5, 6: "10%", 9: 5}), [*[0.5] * 6, *[0.1] * 5]),
         ],
     ),
     DecayRow(
@@ -311,6 +363,79 @@ DECAYS = [
             (CosineRestartsDecay(2, multiplier=1.5), [1, 0.5, 1, 0.75, 0.25, 1, cosine(1 / 4.5), cosine(2 / 4.5)]),
         ],
         values_of_the_run=[(CosineRestartsDecay("25%"), [1, 0.5, 1, 0.5, 1, 0.5, 1, 0.5, 0, 0, 0])],
+    ),
+    DecayRow(
+        shape=RestartsDecay, trained=RestartsDecay(LinearDecay(0.1), period=3, warmup=1, gamma=0.8),
+        drawn=[RestartsDecay(LinearDecay(0.2), period=40, warmup=10, gamma=0.7), RestartsDecay("cosine", cycles=4)],
+        values=[
+            (RestartsDecay("linear", 4), [1, 0.75, 0.5, 0.25] * 2 + [0, 0, 0]),
+            (RestartsDecay("linear", 2, multiplier=2), [1, 0.5, 1, 0.75, 0.5, 0.25, 1, 7 / 8, *[6 / 8] * 3]),
+            (RestartsDecay(LinearDecay("20%"), 4, gamma=0.5),
+             [1, 0.8, 0.6, 0.4, 0.5, 0.425, 0.35, 0.275, 0.2, 0.2, 0.2]),
+            (RestartsDecay("linear", 4, warmup=2), [1, 0.5, 0, 0.5, 1, 0.5, 0, 0.5, 1, 1, 1]),
+            (RestartsDecay("linear", 3, warmup=1), [1, 0.5, 0, 1, 0.5, 0, 1, 0.5, 0, 0, 0]),
+            (RestartsDecay(LinearDecay(0.2), 4, gamma=0.5, warmup=2), [1, 0.6, 0.2, 0.35, 0.5, 0.35, 0.2, 0.225, 0.25]),
+            (RestartsDecay("linear", 3, multiplier=2, warmup=1), [1, 0.5, 0, 1, 0.75, 0.5, 0.25, 0, 1]),
+            (RestartsDecay("linear", cycles=2), [1, 0.75, 0.5, 0.25] * 2 + [0, 0, 0]),
+            (RestartsDecay("linear", cycles=3), [1, 5 / 8, 2 / 8, 7 / 8, 4 / 8, 1 / 8, 6 / 8, 3 / 8, 0, 0, 0]),
+            (RestartsDecay("cosine", cycles=1), [*(cosine(t / 8) for t in range(8)), 0, 0, 0]),
+            (RestartsDecay("linear", cycles=2, warmup=2), [1, 2 / 3, 1 / 3, 0, 0.5, 1, 2 / 3, 1 / 3, 0, 0, 0]),
+            (RestartsDecay("linear", cycles=2, multiplier=3), [1, 0.5, *(1 - t / 6 for t in range(6)), 0]),
+            (RestartsDecay("linear", cycles=2, multiplier=1 / 3), [*(1 - t / 6 for t in range(6)), 1, 0.5, 0]),
+            (RestartsDecay(StepDecay(2, gamma=0.5), 4, gamma=0.5), [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]),
+            (RestartsDecay(StepDecay(2, gamma=0.5, final=0.3), 4, gamma=0.5),
+             [1, 1, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3]),
+            (RestartsDecay(FormulaDecay("1 - u**2"), 4), [1, 15 / 16, 12 / 16, 7 / 16] * 2 + [0]),
+        ],
+        values_of_the_run=[(RestartsDecay("cosine", "25%"), [1, 0.5, 1, 0.5, 1, 0.5, 1, 0.5, 0, 0, 0])],
+    ),
+    DecayRow(
+        shape=SequentialDecay,
+        trained=SequentialDecay(
+            [DecayPart("constant", 2), DecayPart(LinearDecay(0.5), 2), DecayPart("cosine", start=0.3)]
+        ),
+        falling=[SequentialDecay([DecayPart(InverseTimeDecay(9), 9), DecayPart(ExponentialDecay(0.9, final=0.1))])],
+        drawn=[
+            SequentialDecay(
+                [DecayPart("constant", 20), DecayPart(CosineDecay(0.5), 30), DecayPart("constant", start=0.2)]
+            )
+        ],
+        values=[
+            (SequentialDecay([DecayPart("linear")]), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0, 0, 0]),
+            (SequentialDecay([DecayPart("linear", 4)]), [1, 0.75, 0.5, 0.25, *[0] * 7]),
+            (SequentialDecay([DecayPart("constant", 2), DecayPart(LinearDecay("50%"), 2), DecayPart("linear")]),
+             [1, 1, 1, 0.75, 0.5, 0.375, 0.25, 0.125, 0, 0, 0]),
+            (SequentialDecay([DecayPart("constant", 3), DecayPart("linear", 2, 0.5), DecayPart("constant", 1, "20%")]),
+             [1, 1, 1, 0.5, 0.25, *[0.2] * 6]),
+            (SequentialDecay([DecayPart(LinearDecay(3), 4), DecayPart(StepDecay(2, gamma=0.5))]),
+             [1, 1.5, 2, 2.5, 3, 3, 1.5, 1.5, 0.75, 0.75, 0.75]),
+            (SequentialDecay([DecayPart(CosineRestartsDecay(2, final=0.4), 4), DecayPart("linear")]),
+             [1, 0.7, 1, 0.7, 0.4, 0.3, 0.2, 0.1, 0]),
+            (SequentialDecay([DecayPart("linear", 2), DecayPart(RestartsDecay("linear", cycles=2), 4, start=2)]),
+             [1, 0.5, 2, 1, 2, 1, 0, 0, 0, 0, 0]),
+        ],
+        values_of_the_run=[
+            (SequentialDecay([DecayPart("constant", "25%"), DecayPart("linear", 0.5)]),
+             [1, 1, 1, 0.75, 0.5, 0.25, 0, 0, 0, 0, 0]),
+            (SequentialDecay([DecayPart("constant", 2), DecayPart(MultiStepDecay([4, "75%"], gamma=0.5))]),
+             [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]),
+        ],
+    ),
+    DecayRow(
+        shape=FormulaDecay, trained=FormulaDecay("(1 - u) / (1 - u / 2)"),
+        falling=[FormulaDecay("1 - u**3"), FormulaDecay("(1 + tau / 9) ** -0.7"), FormulaDecay("exp(-3 * u)")],
+        drawn=[FormulaDecay("(1 - u) / (1 - u / 2)"), FormulaDecay("(1 + tau / 20) ** -0.7")],
+        values=[
+            (FormulaDecay("1 - u"), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0, 0, 0]),
+            (FormulaDecay("1 - tau / D"), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0, 0, 0]),
+            (FormulaDecay("0.5 * (1 + cos(pi * u))"), [*(cosine(t / 8) for t in range(8)), 0, 0, 0]),
+            (FormulaDecay("max(0.2, 2 ** -floor(tau / 2))"), [1, 1, 0.5, 0.5, 0.25, 0.25, *[0.2] * 5]),
+            (FormulaDecay("1"), [1] * 11),
+            (FormulaDecay("e ** -tau"), [math.exp(-t) for t in range(9)]),
+        ],
+        values_of_the_run=[
+            (FormulaDecay("1 - tau / (2 * T) + N"), [1 - t / 16 for t in range(9)] + [0.5] * 2),
+        ],
     ),
     # By epoch it is another one, with unit="epoch": training/test_torch_decay.py; its picture is among the schedulers.
     DecayRow(

@@ -19,16 +19,25 @@ from lightning_warmup import (
     CosineRestartsDecay,
     CosineWarmup,
     Decay,
+    DecayPart,
     ExponentialDecay,
     ExponentialWarmup,
+    FormulaDecay,
+    FormulaWarmup,
     FunctionDecay,
     FunctionWarmup,
     InverseSqrtDecay,
+    InverseTimeDecay,
     LearningRateWarmup,
+    LinearDecay,
     LinearScaling,
     MultiStepDecay,
+    PiecewiseConstantDecay,
+    PiecewiseLinearDecay,
     PolynomialDecay,
     PolynomialWarmup,
+    RestartsDecay,
+    SequentialDecay,
     SquareRootScaling,
     StepDecay,
     Warmup,
@@ -122,6 +131,21 @@ COMMAND_LINES = [
         LearningRateWarmup(0, "linear", hold=10, cooldown=0.1, total="90 steps"),
     ),
     ("--decay=one_minus_sqrt --decay_duration=20%", LearningRateWarmup(0, "one_minus_sqrt", decay_duration="20%")),
+    ("--decay=polynomial --warmup=3 --decay_from=start", LearningRateWarmup(3, "polynomial", decay_from="start")),
+    ("--decay=CosineDecay --decay.final=10%", LearningRateWarmup(0, CosineDecay(0.1))),
+    (
+        "--decay=PiecewiseLinearDecay --decay.points={0: 1.0, 30%: 50%, 6 epochs: 0.1}",
+        LearningRateWarmup(0, PiecewiseLinearDecay({0: 1.0, "30%": 0.5, "6 epochs": 0.1})),
+    ),
+    ("--decay=FormulaDecay --decay.formula=1 - u**2", LearningRateWarmup(0, FormulaDecay("1 - u**2"))),
+    (
+        "--decay=[{decay: constant, duration: 60%}, {decay: linear}]",
+        LearningRateWarmup(0, [DecayPart("constant", 60), DecayPart("linear")]),
+    ),
+    (
+        "--decay=RestartsDecay --decay.decay=cosine --decay.cycles=3",
+        LearningRateWarmup(0, RestartsDecay("cosine", cycles=3)),
+    ),
     (
         "--warmup=3 --decay=cosine --interval=step --warmup_interval=epoch",
         LearningRateWarmup(3, "cosine", warmup_interval="epoch"),
@@ -189,6 +213,53 @@ YAMLS = [
         "decay: {class_path: lightning_warmup.InverseSqrtDecay, init_args: {timescale: 40}}",
         LearningRateWarmup(0, InverseSqrtDecay(40)),
     ),
+    (
+        """
+        decay:
+          - {decay: constant, duration: 2 epochs}
+          - {decay: {class_path: CosineDecay, init_args: {final: 10%}}, duration: 50%}
+          - {decay: constant, duration: 10}
+          - {decay: linear, start: 5e-2}
+        """,
+        LearningRateWarmup(
+            0,
+            [
+                DecayPart("constant", 20),
+                DecayPart(CosineDecay(0.1), 50),
+                DecayPart("constant", 10),
+                DecayPart("linear", start=0.05),
+            ],
+        ),
+    ),
+    (
+        "decay: {class_path: SequentialDecay, init_args: {parts: [{decay: linear, duration: 30}, {decay: constant}]}}",
+        LearningRateWarmup(0, SequentialDecay([DecayPart("linear", 30), DecayPart("constant")])),
+    ),
+    (
+        """
+        warmup: 5
+        decay: {class_path: RestartsDecay, init_args: {decay: {class_path: LinearDecay, init_args: {final: 20%}},
+          period: 20, multiplier: 2, gamma: 0.5, warmup: 5}}
+        """,
+        LearningRateWarmup(5, RestartsDecay(LinearDecay(0.2), 20, 2, 0.5, 5)),
+    ),
+    (
+        "decay: {class_path: PiecewiseConstantDecay, init_args: {points: {0.3: 0.5, 60: 10%, 8 epochs: 1e-2}}}",
+        LearningRateWarmup(0, PiecewiseConstantDecay({30: 0.5, 60: 0.1, 80: 0.01})),
+    ),
+    (
+        "decay: {class_path: InverseTimeDecay, init_args: {timescale: 1 epoch, power: 0.5, final: 10%}}",
+        LearningRateWarmup(0, InverseTimeDecay(10, 0.5, 0.1)),
+    ),
+    (
+        """
+        warmup: {class_path: FormulaWarmup, init_args: {duration: 5, formula: log(1 + t) / log(1 + N)}}
+        decay: {class_path: FormulaDecay, init_args: {formula: "max(0.1, (1 - u) / (1 - u / 2))"}}
+        """,
+        LearningRateWarmup(
+            FormulaWarmup(5, "log(1 + t) / log(1 + N)"), FormulaDecay("max(0.1, (1 - u) / (1 - u / 2))")
+        ),
+    ),
 ]
 
 
@@ -218,6 +289,19 @@ MISTAKES = [
         "CosineDecay(final=-1",
         "≥ 0",
     ),
+    ("warmup: linear", "LearningRateWarmup(warmup='linear')", "FormulaWarmup(duration, formula)"),
+    ("decay_from: start", "LearningRateWarmup(decay_from='start')", "needs a decay"),
+    ("decay: []", "SequentialDecay(parts=[])", "one DecayPart or more"),
+    (
+        "decay: [{decay: linear}, {decay: linear}]",
+        "DecayPart(decay='linear', duration=None, start=None) has no duration",
+        "only the last",
+    ),
+    (
+        "decay: {class_path: PiecewiseLinearDecay, init_args: {points: {30: -1}}}",
+        "PiecewiseLinearDecay(points[30]=-1",
+        "≥ 0",
+    ),
     # of jsonargparse's: the key, what was found there, what is possible there
     ("decay: cosin", '"lr_warmup.decay"', "'cosine', 'inverse_sqrt'"),
     ("decay: {class_path: lightning_warmup.CosinDecay}", '"lr_warmup.decay"', "no attribute 'CosinDecay'"),
@@ -231,6 +315,15 @@ MISTAKES = [
     ("warmup: {class_path: lightning_warmup.CosineWarmup}", '"lr_warmup.warmup"', "required: duration"),
     ("warmup: {class_path: lightning_warmup.CosinWarmup}", '"lr_warmup.warmup"', "no attribute 'CosinWarmup'"),
     ("warmup: true", '"lr_warmup.warmup"', "True"),
+    ("decay: step", '"lr_warmup.decay"', "'polynomial'"),
+    ("decay: [{decay: cosin}]", '"lr_warmup.decay"', "'cosine', 'inverse_sqrt'"),
+    ("decay: [{decay: linear, duraton: 5}]", '"lr_warmup.decay"', "'duraton' is not accepted"),
+    ("decay_from: begin", '"lr_warmup.decay_from"', "['warmup', 'start']"),
+    (
+        "decay: {class_path: FormulaDecay, init_args: {formula: 1 - v}}",
+        "FormulaDecay(formula='1 - v'): 'v' is not known, at character 5",
+        "Write numbers",
+    ),
     ("interval: steps", '"lr_warmup.interval"', "['step', 'epoch']"),
     ("warmap: 5", "'lr_warmup'", "not accept option 'warmap'"),
 ]

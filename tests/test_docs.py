@@ -68,6 +68,7 @@ def test_python_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert printed.getvalue().splitlines() == shown, f"{path.name}, line {line}"
 
 
+@functools.cache  # a second or so, for each row of each table
 def parser() -> LightningArgumentParser:
     """What a LightningCLI with our key parses."""
     parser = LightningArgumentParser(exit_on_error=False)

@@ -27,6 +27,7 @@ OTHERS = [
     "CriticalLearningRateMonitor",
     "CriticalLearningRateResult",
     "Decay",
+    "DecayPart",
     "GradientInitializedAdam",
     "HyperparameterWarmup",
     "LearningRateWarmup",
@@ -99,10 +100,14 @@ def test_imports_run_one_way(module):
 
 
 def test_no_file_of_a_folder_waits_for_itself():
+    seen = set()
+
     def reached(module, way):
         assert module not in way, f"a circle: {' → '.join([*way, module])}"
-        for other in imports(module)[1]:
-            reached(other, [*way, module])
+        if module not in seen:  # what it leads to has been looked at: there are many ways to each
+            for other in imports(module)[1]:
+                reached(other, [*way, module])
+            seen.add(module)
 
     for module in MODULES:
         reached(module, [])

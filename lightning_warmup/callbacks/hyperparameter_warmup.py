@@ -8,6 +8,7 @@ from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import Decay, DecayName
 from lightning_warmup.schedule.durations import Duration, Interval
 from lightning_warmup.schedule.measured import Measured
+from lightning_warmup.schedule.sequential import DecayPart
 from lightning_warmup.schedule.warmups import Warmup
 
 
@@ -18,10 +19,11 @@ class HyperparameterWarmup(ScheduleCallback):
     beside one :class:`LearningRateWarmup`, each for its own parameter.
 
     Args:
-        parameter: Entry of the optimizer's param groups; ``"momentum"`` means ``betas[0]`` on Adam-likes.
+        parameter: Entry of the optimizer's param groups; on Adam-likes ``"momentum"`` means ``betas[0]``, and
+            ``"beta2"`` means ``betas[1]``.
         warmup: How long to go from ``initial_value`` to the target: a duration (then linear), or a shape.
-        decay: What follows, a factor of the target: a shape, its short name, or None for no decay. ``final`` may be
-            above 1: one-cycle takes the momentum down and up again.
+        decay: What follows, a factor of the target: a shape, its short name, a list of ``DecayPart`` (one after the
+            other), or None for no decay. ``final`` may be above 1: one-cycle takes the momentum down and up again.
         initial_value: Value at step 0, required where there is a warmup: a number ≥ 0, ``"40%"`` of the target, or a
             mapping from the name of a param group (or ``"default"``) to one of these.
         target_value: Value at the end of the warmup: None for the optimizer's own, a number ≥ 0, or a mapping by group
@@ -56,7 +58,7 @@ class HyperparameterWarmup(ScheduleCallback):
         parameter: str,
         *,
         warmup: Duration | Warmup = 0,
-        decay: Decay | DecayName | None = None,
+        decay: Decay | DecayName | list[DecayPart] | None = None,
         initial_value: float | str | Mapping[str, float | str] | None = None,
         target_value: float | Mapping[str, float | None] | None = None,
         hold: Duration = 0,
@@ -88,7 +90,7 @@ class HyperparameterWarmup(ScheduleCallback):
         )
         if isinstance(initial_value, Measured):
             raise ValueError(f"HyperparameterWarmup(initial_value={initial_value!r}): that is one of learning rates.")
-        if isinstance(warmup, Warmup) and warmup.counts_steps:
+        if isinstance(config.warmup, Warmup) and config.warmup.counts_steps:
             raise ValueError(f"HyperparameterWarmup(warmup={warmup!r}): that warmup is one of learning rates.")
         nothing = initial_value is None or (isinstance(initial_value, Mapping) and None in initial_value.values())
         if config.warms_up and nothing:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
+from lightning_warmup.critical.catapult import PersistentCatapultWarmup
 from lightning_warmup.critical.critical_start import CriticalLearningRate
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import Decay, DecayName
 from lightning_warmup.schedule.durations import Duration, Interval
 from lightning_warmup.schedule.measured import MeasuredLearningRate
 from lightning_warmup.schedule.scaling import BatchSizeScaling
+from lightning_warmup.schedule.sequential import DecayPart
 from lightning_warmup.schedule.warmups import Warmup
 
 
@@ -32,9 +34,11 @@ class LearningRateWarmup(ScheduleCallback):
     Args:
         warmup: How long to warm up: a duration (then linear), or a shape such as ``CosineWarmup("5%")``. A duration is
             500 (steps, or epochs with ``interval="epoch"``), a share of the run as 0.05 or "5%", or "500 steps",
-            "5 epochs", "50000 samples".
+            "5 epochs", "50000 samples". What has no length has a short name: ``"untuned_linear"``,
+            ``"untuned_exponential"``, ``"radam"``, ``"sqrt_beta2"``, ``"catapult"``.
         decay: What follows: a shape such as ``CosineDecay(final=0.1)``; its short name ``"constant"``, ``"linear"``,
-            ``"cosine"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; or None for no decay.
+            ``"cosine"``, ``"polynomial"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; a list of ``DecayPart``, one
+            after the other; or None for no decay.
         warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
             a param group (or ``"default"``) to one of these. None: target / (N + 1). ``"critical"``, or
             ``CriticalLearningRate(safety=0.5)``: half of the critical learning rate, measured on the first batch,
@@ -57,6 +61,8 @@ class LearningRateWarmup(ScheduleCallback):
             a warmup with ``decay=None`` is a factor on what that scheduler gives, and a decay beside it is an error.
         late_group_warmup: Duration (as ``warmup``) over which a param group that comes in mid-run, as in fine-tuning,
             is warmed up from its own first step: step k of its N has (k + 1) / (N + 1) of what it would have without.
+        decay_from: Whether the decay begins after the ``"warmup"``, at the target, or at the ``"start"`` of the run:
+            its clock is then at 0 at step 0, and the warmup is a factor on it, 1 from N on.
 
     Raises:
         ValueError: If a parameter is out of range or contradicts another; at fit start, if the phases are longer than
@@ -75,7 +81,7 @@ class LearningRateWarmup(ScheduleCallback):
     def __init__(
         self,
         warmup: Duration | Warmup = 0,
-        decay: Decay | DecayName | None = None,
+        decay: Decay | DecayName | list[DecayPart] | None = None,
         *,
         warmup_initial_lr: float | MeasuredLearningRate | str | Mapping[str, float | str | None] | None = None,
         target_lr: float | BatchSizeScaling | Mapping[str, float | None] | None = None,
@@ -89,9 +95,12 @@ class LearningRateWarmup(ScheduleCallback):
         resume: Literal["checkpoint", "config"] = "checkpoint",
         override_module_scheduler: bool = False,
         late_group_warmup: Duration = 0,
+        decay_from: Literal["warmup", "start"] = "warmup",
     ) -> None:
         if warmup_initial_lr == "critical":
             warmup_initial_lr = CriticalLearningRate()
+        if warmup == "catapult":
+            warmup = PersistentCatapultWarmup()
         config = ScheduleConfig(
             parameter="lr",
             warmup=warmup,
@@ -108,6 +117,7 @@ class LearningRateWarmup(ScheduleCallback):
             resume=resume,
             override_module_scheduler=override_module_scheduler,
             late_group_warmup=late_group_warmup,
+            decay_from=decay_from,
         )
         super().__init__(config)
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.critical.measurements import measurement_for
+from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import BeforeTraining, State
@@ -83,7 +84,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         lr: float,
         *,
         total_steps: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None = None,
         betas: tuple[float, float] | None = None,
         batch_size: int | None = None,
     ) -> list[float]: ...
@@ -94,7 +95,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         lr: Mapping[str, float],
         *,
         total_steps: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
     ) -> dict[str, list[float]]: ...
@@ -104,7 +105,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         lr: float | Mapping[str, float],
         *,
         total_steps: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
     ) -> list[float] | dict[str, list[float]]:
@@ -113,7 +114,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         Args:
             lr: The optimizer's own value (of a learning rate: its ``lr``), or a mapping from group name to one.
             total_steps: Optimizer steps of the whole run, ≥ 1.
-            steps_per_epoch: Optimizer steps of an epoch, ≥ 1.
+            steps_per_epoch: Optimizer steps of an epoch, ≥ 1; None where nothing counts in epochs.
             betas: The optimizer's ``betas``, or a mapping from group name to them, for warmups that depend on β2.
             batch_size: Global batch size, for durations in samples and targets that scale with it.
 
@@ -126,7 +127,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
                 run itself or on an argument that was not given.
 
         >>> from lightning_warmup import LearningRateWarmup
-        >>> lrs = LearningRateWarmup(2, "linear").values(0.3, total_steps=6, steps_per_epoch=3)
+        >>> lrs = LearningRateWarmup(2, "linear").values(0.3, total_steps=6)
         >>> [round(lr, 3) for lr in lrs]
         [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
         """
@@ -137,7 +138,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         lr: float | Mapping[str, float],
         *,
         total_steps: int,
-        steps_per_epoch: int,
+        steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
         ax: "Axes | None" = None,
@@ -164,7 +165,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
             ValueError: As :meth:`values`.
 
         >>> from lightning_warmup import LearningRateWarmup
-        >>> figure, axes = LearningRateWarmup(10, "cosine").plot(0.1, total_steps=100, steps_per_epoch=20)
+        >>> figure, axes = LearningRateWarmup(10, "cosine").plot(0.1, total_steps=100)
         >>> axes.get_xlabel(), axes.get_ylabel()
         ('optimizer step', 'lr')
         """
@@ -175,6 +176,9 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
             entries[self._config.parameter] = lr
         facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries)
         return plot_steps(draw("", [self._config], facts, python=True), ax, log=log)
+
+    # Python quotes these where an argument is missing: not by the class that users never see.
+    values.__qualname__, plot.__qualname__ = "values", "plot"
 
     # --- hooks -----------------------------------------------------------------------------------------------------
 
@@ -192,6 +196,17 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
                     f"{self!r} and {other!r} both write {parameter!r} of the same optimizer. Remove one of them"
                     " (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own optimizer=."
                 )
+            if isinstance(other, ScheduleCallback) and self._needs_beta2_of(other):
+                raise MisconfigurationException(
+                    f"{self!r} follows from β2, and {other!r} changes that in the run. Use a warmup with a length, or"
+                    " give each its own optimizer=."
+                )
+
+    def _needs_beta2_of(self, other: "ScheduleCallback") -> bool:
+        mine, others = self._config, other._config
+        same_optimizer = None in (mine.optimizer, others.optimizer) or mine.optimizer == others.optimizer
+        changes = others.parameter == "beta2" and not others.idle
+        return isinstance(mine.warmup, Beta2Warmup) and changes and same_optimizer
 
     def _clashes(self, other: "ScheduleCallback") -> bool:
         mine, others = self._config, other._config

@@ -1,10 +1,16 @@
 """Numbers of whatever library as Python's own, and checks of them, each error quoting parameter, value and fix."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from numbers import Integral, Rational, Real
 from typing import Any
+
+Factor = float | str
+"""A factor of the target: ``0.1``, or ``"10%"``."""
+
+PERCENT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*%\s*")
 
 
 def is_number(value: object) -> bool:
@@ -32,6 +38,30 @@ def non_negative(owner: str, name: str, value: object) -> None:
     """Raise ValueError unless ``value`` is a finite number ≥ 0."""
     if not is_number(value) or value < 0:  # type: ignore[operator]
         raise ValueError(f"{owner}({name}={value!r}): expected a finite number ≥ 0.")
+
+
+def as_factor(owner: str, name: str, value: object) -> float:
+    """A factor of the target as a number.
+
+    Raises:
+        ValueError: Unless ``value`` is a finite number ≥ 0, or a percentage.
+
+    >>> as_factor("CosineDecay", "final", "10%")
+    0.1
+    """
+    if isinstance(value, str) and (percent := PERCENT.fullmatch(value)):
+        return float(percent[1]) / 100
+    if not is_number(value) or value < 0:  # type: ignore[operator]
+        raise ValueError(f"{owner}({name}={value!r}): expected a finite number ≥ 0, or '10%' of the target.")
+    return float(value)  # type: ignore[arg-type]
+
+
+def keep_factor(shape: object, name: str) -> None:
+    """Keep a factor of the target among the fields of a frozen dataclass as a number."""
+    value = getattr(shape, name)
+    factor = as_factor(type(shape).__name__, name, value)
+    if isinstance(value, str):  # a number stays as it was written: an int is one in the repr
+        object.__setattr__(shape, name, factor)
 
 
 def plain(value: Any) -> Any:

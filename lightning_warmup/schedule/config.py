@@ -3,13 +3,36 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lightning_warmup.schedule.beta2_warmups import (
+    RAdamWarmup,
+    SqrtBeta2Warmup,
+    UntunedExponentialWarmup,
+    UntunedLinearWarmup,
+)
 from lightning_warmup.schedule.checks import is_count, keep_plain
 from lightning_warmup.schedule.decays import Decay, DecayName, decay_named
 from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
 from lightning_warmup.schedule.group_values import as_number, check_spec
 from lightning_warmup.schedule.measured import Measured, MeasuredLearningRate
 from lightning_warmup.schedule.scaling import BatchSizeScaling
+from lightning_warmup.schedule.sequential import DecayPart, SequentialDecay
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
+
+WARMUP_NAMES: dict[str, type[Warmup]] = {
+    "untuned_linear": UntunedLinearWarmup,
+    "untuned_exponential": UntunedExponentialWarmup,
+    "radam": RAdamWarmup,
+    "sqrt_beta2": SqrtBeta2Warmup,
+}
+"""Short names of the warmups that need no argument; ``"catapult"`` is the callback's."""
+
+_WARMUPS = (
+    ", one of 'untuned_linear', 'untuned_exponential', 'radam', 'sqrt_beta2', 'catapult', or a shape:"
+    " CosineWarmup('5%'), in YAML with class_path. Shapes: LinearWarmup(duration), CosineWarmup(duration),"
+    " PolynomialWarmup(duration, power), ExponentialWarmup(duration), ConstantWarmup(duration),"
+    " FormulaWarmup(duration, formula), FunctionWarmup(duration, function), UntunedLinearWarmup(),"
+    " UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup(), PersistentCatapultWarmup()"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +52,7 @@ class ScheduleConfig:
 
     parameter: str
     warmup: Duration | Warmup = 0
-    decay: Decay | DecayName | None = None
+    decay: Decay | DecayName | list[DecayPart] | None = None
     initial: Any = None
     target: Any = None
     hold: Duration = 0
@@ -42,6 +65,7 @@ class ScheduleConfig:
     resume: Literal["checkpoint", "config"] = "checkpoint"
     override_module_scheduler: bool = False
     late_group_warmup: Duration = 0
+    decay_from: Literal["warmup", "start"] = "warmup"
 
     owner: str = field(init=False, repr=False, compare=False)
     """The callback's name, quoted in errors; so are what it calls ``initial`` and ``target``."""
@@ -61,10 +85,12 @@ class ScheduleConfig:
         self._derive("owner", owner)
         self._derive("initial_name", "warmup_initial_lr" if of_lr else "initial_value")
         self._derive("target_name", "target_lr" if of_lr else "target_value")
+        if isinstance(self.warmup, str) and self.warmup in WARMUP_NAMES:
+            self._derive("warmup", WARMUP_NAMES[self.warmup]())
         if not isinstance(self.warmup, Warmup):
-            parse_duration(
-                owner, "warmup", self.warmup, also=", or a shape: CosineWarmup('5%'), in YAML with class_path"
-            )
+            parse_duration(owner, "warmup", self.warmup, also=_WARMUPS)
+        if isinstance(self.decay, list | tuple):
+            self._derive("decay", SequentialDecay(self.decay))
         self._derive("warms_up", self._has_a_warmup())
         if isinstance(self.decay, str):
             decay_named(self.decay, owner)
@@ -83,6 +109,7 @@ class ScheduleConfig:
             )
         self._check_phases()
         self._check_warmup_that_counts_steps()
+        self._check_decay_from_the_start()
         if self.total != "auto":
             length = parse_duration(owner, "total", self.total)
             if length.unit == "share" or length.amount == 0:
@@ -141,6 +168,25 @@ class ScheduleConfig:
                 f"{self.owner}(interval='epoch') with warmup={self.warmup!r}: that warmup counts optimizer steps."
                 " Use interval='step' (a decay's durations may be in epochs), or another warmup."
             )
+
+    def _check_decay_from_the_start(self) -> None:
+        if self.decay_from == "warmup":
+            return
+        call = f"{self.owner}(decay_from={self.decay_from!r}"
+        if self.decay_from != "start":
+            raise ValueError(f"{call}): expected one of 'warmup', 'start'.")
+        if self.decay is None:
+            raise ValueError(f"{call}) needs a decay: give decay=..., or leave decay_from out.")
+        for name in ("hold", "decay_duration"):
+            value = getattr(self, name)
+            if value is not None and (name == "decay_duration" or parse_duration(self.owner, name, value).amount > 0):
+                raise ValueError(f"{call}, {name}={value!r}): both say when the decay begins. Give one of them.")
+        for name, value in (("warmup", self.warmup), (self.initial_name, self.initial), ("decay", self.decay)):
+            if isinstance(value, Measured) or (isinstance(value, Warmup | Decay) and value.measured):
+                raise ValueError(
+                    f"{call}, {name}={value!r}): what is measured on the run itself has no such clock. Leave decay_from"
+                    " out."
+                )
 
     def _check_choices(self) -> None:
         owner, optimizer = self.owner, self.optimizer

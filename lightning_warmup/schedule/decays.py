@@ -6,7 +6,6 @@ epochs) since it began, D its length and :math:`u = \tau / D` the share of it do
 .. math:: \mathrm{value}(t) = \mathrm{target} \cdot \mathrm{factor}(\tau)
 """
 
-import itertools
 import math
 import re
 from abc import ABC, abstractmethod
@@ -14,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, cast
 
-from lightning_warmup.schedule.checks import call_function, keep_plain, non_negative, positive
+from lightning_warmup.schedule.checks import Factor, call_function, keep_factor, keep_plain, positive
 from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
 
-DecayName = Literal["constant", "linear", "cosine", "inverse_sqrt", "one_minus_sqrt"]
+DecayName = Literal["constant", "linear", "cosine", "inverse_sqrt", "one_minus_sqrt", "polynomial"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,9 @@ class DecayContext:
         interval: What an interval is.
         warmup: Length of the warmup, in intervals of the decay.
         start: Interval at which the decay begins, counted from the start of the run.
+        total: Length of the run, in intervals; None where it is unknown.
+        since: As ``intervals``, of a duration that begins at the interval given last.
+        part: Resolves another decay, which begins at the interval given.
     """
 
     intervals: Callable[[str, str, Duration], int]
@@ -37,6 +39,9 @@ class DecayContext:
     interval: Interval
     warmup: int
     start: int
+    total: int | None
+    since: Callable[[str, str, Duration, int], int]
+    part: "Callable[[Decay, int], Decay]"
 
 
 class Decay(ABC):
@@ -87,6 +92,24 @@ class Decay(ABC):
         return self
 
 
+class _FallingDecay(Decay):
+    """A decay along a shape that falls from 1 to 0, stretched so that it ends at ``final``."""
+
+    final: Factor
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        keep_factor(self, "final")
+
+    @abstractmethod
+    def shape(self, u: float) -> float:
+        """From 1 to 0 over the share ``u`` in [0, 1] of the decay done."""
+
+    def factor_at(self, tau: float, length: float) -> float:
+        final = cast(float, self.final)
+        return final + (1 - final) * self.shape(tau / length)
+
+
 @dataclass(frozen=True)
 class ConstantDecay(Decay):
     r"""No decay.
@@ -108,7 +131,7 @@ class ConstantDecay(Decay):
 
 
 @dataclass(frozen=True)
-class LinearDecay(Decay):
+class LinearDecay(_FallingDecay):
     r"""A straight line.
 
     .. math:: \mathrm{final} + (1 - \mathrm{final})(1 - u)
@@ -116,7 +139,7 @@ class LinearDecay(Decay):
     To zero, it is the strongest simple schedule for large language models in Bergsma et al. 2025 (arXiv 2502.15938).
 
     Args:
-        final: Factor at the end, finite and ≥ 0.
+        final: Factor at the end, finite and ≥ 0, or "10%".
 
     Raises:
         ValueError: If ``final`` is out of range.
@@ -126,18 +149,14 @@ class LinearDecay(Decay):
     [1.0, 0.875, 0.75, 0.625]
     """
 
-    final: float = 0.0
+    final: Factor = 0.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        non_negative("LinearDecay", "final", self.final)
-
-    def factor_at(self, tau: float, length: float) -> float:
-        return self.final + (1 - self.final) * (1 - tau / length)
+    def shape(self, u: float) -> float:
+        return 1 - u
 
 
 @dataclass(frozen=True)
-class CosineDecay(Decay):
+class CosineDecay(_FallingDecay):
     r"""Half a cosine wave.
 
     .. math:: \mathrm{final} + (1 - \mathrm{final}) \cdot \frac{1}{2}(1 + \cos \pi u)
@@ -145,7 +164,7 @@ class CosineDecay(Decay):
     Loshchilov & Hutter 2016, without restarts (arXiv 1608.03983).
 
     Args:
-        final: Factor at the end, finite and ≥ 0.
+        final: Factor at the end, finite and ≥ 0, or "10%".
 
     Raises:
         ValueError: If ``final`` is out of range.
@@ -156,25 +175,21 @@ class CosineDecay(Decay):
     [1.0, 0.854, 0.5, 0.146]
     """
 
-    final: float = 0.0
+    final: Factor = 0.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        non_negative("CosineDecay", "final", self.final)
-
-    def factor_at(self, tau: float, length: float) -> float:
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * tau / length))
+    def shape(self, u: float) -> float:
+        return 0.5 * (1 + math.cos(math.pi * u))
 
 
 @dataclass(frozen=True)
-class PolynomialDecay(Decay):
-    r"""A power of the share left.
+class PolynomialDecay(_FallingDecay):
+    r"""A power of the share left; without arguments, a straight line.
 
     .. math:: \mathrm{final} + (1 - \mathrm{final})(1 - u)^{\mathrm{power}}
 
     Args:
         power: Exponent > 0.
-        final: Factor at the end, finite and ≥ 0.
+        final: Factor at the end, finite and ≥ 0, or "10%".
 
     Raises:
         ValueError: If ``power`` or ``final`` is out of range.
@@ -185,19 +200,18 @@ class PolynomialDecay(Decay):
     """
 
     power: float = 1.0
-    final: float = 0.0
+    final: Factor = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("PolynomialDecay", "power", self.power)
-        non_negative("PolynomialDecay", "final", self.final)
 
-    def factor_at(self, tau: float, length: float) -> float:
-        return self.final + (1 - self.final) * math.pow(1 - tau / length, self.power)
+    def shape(self, u: float) -> float:
+        return math.pow(1 - u, self.power)
 
 
 @dataclass(frozen=True)
-class OneMinusSqrtDecay(Decay):
+class OneMinusSqrtDecay(_FallingDecay):
     r"""The cooldown of warmup-stable-decay.
 
     .. math:: \mathrm{final} + (1 - \mathrm{final})(1 - \sqrt{u})
@@ -205,7 +219,7 @@ class OneMinusSqrtDecay(Decay):
     Hägele et al. 2024 (arXiv 2405.18392); usually over the last tenth or fifth of the run (``decay_duration="20%"``).
 
     Args:
-        final: Factor at the end, finite and ≥ 0.
+        final: Factor at the end, finite and ≥ 0, or "10%".
 
     Raises:
         ValueError: If ``final`` is out of range.
@@ -215,171 +229,55 @@ class OneMinusSqrtDecay(Decay):
     [1.0, 1.0, 1.0, 0.5]
     """
 
-    final: float = 0.0
+    final: Factor = 0.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        non_negative("OneMinusSqrtDecay", "final", self.final)
-
-    def factor_at(self, tau: float, length: float) -> float:
-        return self.final + (1 - self.final) * (1 - math.sqrt(tau / length))
+    def shape(self, u: float) -> float:
+        return 1 - math.sqrt(u)
 
 
 @dataclass(frozen=True)
 class ExponentialDecay(Decay):
     r"""Equal ratios.
 
-    .. math:: \mathrm{gamma}^{\tau / \mathrm{every}}
+    .. math:: \max(\mathrm{final}, \mathrm{gamma}^{\tau / \mathrm{every}})
 
     Args:
         gamma: Factor after each ``every``, finite and > 0.
         every: Duration > 0; a bare int counts steps, or epochs with ``interval="epoch"``, where it must be a whole
             number of epochs.
+        final: Floor of the factor, finite and ≥ 0, or "10%".
 
     Raises:
-        ValueError: If ``gamma`` or ``every`` is out of range.
+        ValueError: If an argument is out of range.
 
     >>> from lightning_warmup import LearningRateWarmup
-    >>> LearningRateWarmup(0, ExponentialDecay(0.25, every=2)).values(1.0, total_steps=4, steps_per_epoch=4)
-    [1.0, 0.5, 0.25, 0.125]
+    >>> LearningRateWarmup(0, ExponentialDecay(0.25, every=2, final=0.2)).values(1.0, total_steps=4)
+    [1.0, 0.5, 0.25, 0.2]
     """
 
     gamma: float
     every: Duration = 1
+    final: Factor = 0.0
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("ExponentialDecay", "gamma", self.gamma)
-        _positive_duration("ExponentialDecay", "every", self.every)
+        positive_duration("ExponentialDecay", "every", self.every)
+        keep_factor(self, "final")
 
     def factor_at(self, tau: float, length: float) -> float:
-        return math.pow(self.gamma, tau / cast(int, self.every))
+        return max(cast(float, self.final), math.pow(self.gamma, tau / cast(int, self.every)))
 
     def resolved(self, context: DecayContext) -> "ExponentialDecay":
         return replace(self, every=context.intervals("ExponentialDecay", "every", self.every))
 
 
 @dataclass(frozen=True)
-class StepDecay(Decay):
-    r"""A step down at regular intervals.
-
-    .. math:: \max(\mathrm{final}, \mathrm{gamma}^{\lfloor \tau / \mathrm{every} \rfloor})
-
-    Args:
-        every: Duration > 0 between steps; a bare int counts steps, or epochs with ``interval="epoch"``, where it must
-            be a whole number of epochs.
-        gamma: Factor of each step, finite and > 0.
-        final: Floor of the factor, finite and ≥ 0.
-
-    Raises:
-        ValueError: If an argument is out of range.
-
-    >>> from lightning_warmup import LearningRateWarmup
-    >>> decay = StepDecay(2, gamma=0.5, final=0.25)
-    >>> LearningRateWarmup(0, decay).values(1.0, total_steps=8, steps_per_epoch=8)
-    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
-    """
-
-    every: Duration
-    gamma: float = 0.1
-    final: float = 0.0
-    ends: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _positive_duration("StepDecay", "every", self.every)
-        positive("StepDecay", "gamma", self.gamma)
-        non_negative("StepDecay", "final", self.final)
-
-    def factor_at(self, tau: float, length: float) -> float:
-        return max(self.final, math.pow(self.gamma, tau // cast(int, self.every)))
-
-    def settles(self, last: float) -> float | None:
-        every = cast(int, self.every)
-        if last == math.inf:
-            return None
-        jumps = last // every if self.gamma != 1 else 0
-        if self.gamma < 1 and self.final > 0:
-            # The jump that gets to the floor, less a rounding error, is the last.
-            jumps = min(jumps, max(0, math.ceil(math.log(self.final) / math.log(self.gamma) - 1e-9)))
-        return jumps * every
-
-    def resolved(self, context: DecayContext) -> "StepDecay":
-        return replace(self, every=context.intervals("StepDecay", "every", self.every))
-
-
-@dataclass(frozen=True)
-class MultiStepDecay(Decay):
-    r"""A step down at each milestone.
-
-    .. math:: \mathrm{gamma}^{\#\{m \le t\}}
-
-    where t is counted from the start of the run.
-
-    Args:
-        milestones: Durations from the start of the run that do not decrease, none inside the warmup or hold; one that
-            is there twice is two steps at once. Step m is the first with the lower value. A bare int counts steps, or
-            epochs with ``interval="epoch"``. One that the run does not reach is told by a warning.
-        gamma: Factor of each step, finite and > 0.
-
-    Raises:
-        ValueError: If ``milestones`` is empty, decreasing, or one falls inside the warmup or hold; if ``gamma`` is out
-            of range.
-
-    >>> from lightning_warmup import LearningRateWarmup
-    >>> LearningRateWarmup(0, MultiStepDecay([2, 4], gamma=0.5)).values(1.0, total_steps=5, steps_per_epoch=5)
-    [1.0, 1.0, 0.5, 0.5, 0.25]
-    """
-
-    milestones: Sequence[Duration]
-    gamma: float = 0.1
-    ends: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        call = f"MultiStepDecay(milestones={self.milestones!r})"
-        if isinstance(self.milestones, str) or not isinstance(self.milestones, Sequence) or not self.milestones:
-            raise ValueError(f"{call}: expected a list of one duration or more, for example [30, 60, 80].")
-        for milestone in self.milestones:
-            parse_duration("MultiStepDecay", "milestones", milestone)
-        positive("MultiStepDecay", "gamma", self.gamma)
-        if all(isinstance(milestone, int) for milestone in self.milestones):
-            self._check_increasing(self.milestones)
-
-    def _check_increasing(self, milestones: Sequence[Duration]) -> None:
-        if any(a > b for a, b in itertools.pairwise(cast(Sequence[int], milestones))):
-            resolved = "" if milestones == self.milestones else f" (here {list(milestones)})"
-            raise ValueError(
-                f"MultiStepDecay(milestones={self.milestones!r}){resolved} must increase, or stay the same: sort them."
-            )
-
-    def factor_at(self, tau: float, length: float) -> float:
-        return self.gamma ** sum(milestone <= tau for milestone in cast(Sequence[int], self.milestones))
-
-    def settles(self, last: float) -> float:
-        return max((cast(int, milestone) for milestone in self.milestones if cast(int, milestone) <= last), default=0)
-
-    def unreached(self, last: float) -> list[int]:
-        """Which of the milestones come after ``last``, by their index."""
-        return [i for i, milestone in enumerate(self.milestones) if cast(int, milestone) > last]
-
-    def resolved(self, context: DecayContext) -> "MultiStepDecay":
-        milestones = [context.position("MultiStepDecay", "milestones", milestone) for milestone in self.milestones]
-        self._check_increasing(milestones)
-        if milestones[0] < context.start:
-            raise ValueError(
-                f"MultiStepDecay(milestones={self.milestones!r}): {milestones[0]} lies inside the warmup and hold,"
-                f" which end at {context.start} (milestones count from the start of the run). Move it, or shorten them."
-            )
-        return replace(self, milestones=[milestone - context.start for milestone in milestones])
-
-
-@dataclass(frozen=True)
 class InverseSqrtDecay(Decay):
     r"""One over the root of time.
 
-    .. math:: \sqrt{s / (s + \tau)}
+    .. math:: \max(\mathrm{final}, \sqrt{s / (s + \tau)})
 
     Where s = ``timescale``.
 
@@ -390,9 +288,10 @@ class InverseSqrtDecay(Decay):
     Args:
         timescale: Duration s > 0, with ``interval="epoch"`` a whole number of epochs; unset, the warmup's length, or 1
             without a warmup.
+        final: Floor of the factor, finite and ≥ 0, or "10%".
 
     Raises:
-        ValueError: If ``timescale`` is out of range.
+        ValueError: If ``timescale`` or ``final`` is out of range.
 
     >>> from lightning_warmup import LearningRateWarmup
     >>> LearningRateWarmup(0, InverseSqrtDecay()).values(1.0, total_steps=4, steps_per_epoch=4)[::3]
@@ -400,16 +299,18 @@ class InverseSqrtDecay(Decay):
     """
 
     timescale: Duration | None = None
+    final: Factor = 0.0
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.timescale is not None:
-            _positive_duration("InverseSqrtDecay", "timescale", self.timescale)
+            positive_duration("InverseSqrtDecay", "timescale", self.timescale)
+        keep_factor(self, "final")
 
     def factor_at(self, tau: float, length: float) -> float:
         timescale = cast(float, self.timescale)
-        return math.sqrt(timescale / (timescale + tau))
+        return max(cast(float, self.final), math.sqrt(timescale / (timescale + tau)))
 
     def resolved(self, context: DecayContext) -> "InverseSqrtDecay":
         if self.timescale is None:
@@ -418,74 +319,43 @@ class InverseSqrtDecay(Decay):
 
 
 @dataclass(frozen=True)
-class CosineRestartsDecay(Decay):
-    r"""Cosine waves with warm restarts.
+class InverseTimeDecay(Decay):
+    r"""A power of one over time.
 
-    In cycle k, which is :math:`\mathrm{period} \cdot \mathrm{multiplier}^k` long,
+    .. math:: \max(\mathrm{final}, (1 + \tau / \mathrm{timescale})^{-\mathrm{power}})
 
-    .. math:: \mathrm{final} + (\mathrm{gamma}^k - \mathrm{final}) \cdot \tfrac{1}{2}(1 + \cos \pi u_k)
-
-    with :math:`u_k` the share of the cycle done. Where the decay ends just when a cycle does, ``final`` is held from
-    there on, in a cooldown, say: no other cycle begins. SGDR, Loshchilov & Hutter 2016 (arXiv 1608.03983).
+    With a power of 1 this is Keras's schedule of that name: half of the target after ``timescale``, a third after
+    twice that.
 
     Args:
-        period: Length of the first cycle, a duration > 0, with ``interval="epoch"`` a whole number of epochs.
-        multiplier: Each cycle is so many times longer than the last, ≥ 1.
-        gamma: Each cycle starts so many times higher than the last, > 0.
-        final: Factor at the end of every cycle, finite and ≥ 0.
+        timescale: Duration > 0, with ``interval="epoch"`` a whole number of epochs.
+        power: Exponent > 0.
+        final: Floor of the factor, finite and ≥ 0, or "10%".
 
     Raises:
         ValueError: If an argument is out of range.
 
     >>> from lightning_warmup import LearningRateWarmup
-    >>> lrs = LearningRateWarmup(0, CosineRestartsDecay(2, gamma=0.5)).values(1.0, total_steps=5, steps_per_epoch=5)
-    >>> [round(lr, 3) for lr in lrs]
-    [1.0, 0.5, 0.5, 0.25, 0.25]
+    >>> LearningRateWarmup(0, InverseTimeDecay(2, final=0.4)).values(1.0, total_steps=7)[::2]
+    [1.0, 0.5, 0.4, 0.4]
     """
 
-    period: Duration
-    multiplier: float = 1
-    gamma: float = 1.0
-    final: float = 0.0
+    timescale: Duration
+    power: float = 1.0
+    final: Factor = 0.0
     ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _positive_duration("CosineRestartsDecay", "period", self.period)
-        positive("CosineRestartsDecay", "multiplier", self.multiplier)
-        if self.multiplier < 1:
-            raise ValueError(
-                f"CosineRestartsDecay(multiplier={self.multiplier!r}): expected ≥ 1, or the cycles would shrink to"
-                " nothing within the run."
-            )
-        positive("CosineRestartsDecay", "gamma", self.gamma)
-        non_negative("CosineRestartsDecay", "final", self.final)
+        positive_duration("InverseTimeDecay", "timescale", self.timescale)
+        positive("InverseTimeDecay", "power", self.power)
+        keep_factor(self, "final")
 
     def factor_at(self, tau: float, length: float) -> float:
-        cycle, start = self._cycle(tau)
-        if tau == length and tau == start:  # the end, and of a cycle too: no other begins
-            return self.final
-        share = (tau - start) / (cast(int, self.period) * self.multiplier**cycle)
-        return self.final + (self.gamma**cycle - self.final) * 0.5 * (1 + math.cos(math.pi * share))
+        return max(cast(float, self.final), math.pow(1 + tau / cast(int, self.timescale), -self.power))
 
-    def _cycle(self, tau: float) -> tuple[int, float]:
-        """The number of the cycle that holds ``tau``, and where it starts."""
-        period, m = cast(int, self.period), self.multiplier
-        if m == 1:
-            return int(tau // period), tau - tau % period
-        cycle = int(math.log1p(tau * (m - 1) / period) / math.log(m))
-        # The logarithm may miss by one at a border; the borders themselves are exact for whole multipliers.
-        cycle += tau >= self._start(cycle + 1)
-        cycle -= tau < self._start(cycle)
-        return cycle, self._start(cycle)
-
-    def _start(self, cycle: int) -> float:
-        start = cast(int, self.period) * (self.multiplier**cycle - 1) / (self.multiplier - 1)
-        # A border on a whole interval is that interval, not the float a rounding error before or after it.
-        return round(start) if math.isclose(start, round(start), rel_tol=1e-9) else start
-
-    def resolved(self, context: DecayContext) -> "CosineRestartsDecay":
-        return replace(self, period=context.intervals("CosineRestartsDecay", "period", self.period))
+    def resolved(self, context: DecayContext) -> "InverseTimeDecay":
+        return replace(self, timescale=context.intervals("InverseTimeDecay", "timescale", self.timescale))
 
 
 @dataclass(frozen=True)
@@ -521,6 +391,16 @@ class FunctionDecay(Decay):
         return call_function(self, self.function, tau / length)
 
 
+SHAPES = (
+    "ConstantDecay(), LinearDecay(), CosineDecay(), PolynomialDecay(power), OneMinusSqrtDecay(),"
+    " ExponentialDecay(gamma), InverseSqrtDecay(), InverseTimeDecay(timescale), StepDecay(every),"
+    " MultiStepDecay(milestones), CosineRestartsDecay(period), RestartsDecay(decay, period),"
+    " PiecewiseLinearDecay(points), PiecewiseConstantDecay(points), SequentialDecay(parts), FormulaDecay(formula),"
+    " FunctionDecay(function), TorchDecay(scheduler), ReduceOnPlateauDecay(monitor)"
+)
+"""Every decay with what it must be given, as an error lists them."""
+
+
 def decay_named(name: str, owner: str = "LearningRateWarmup") -> Decay:
     """The decay that a short name stands for, with its defaults.
 
@@ -533,13 +413,30 @@ def decay_named(name: str, owner: str = "LearningRateWarmup") -> Decay:
         "cosine": CosineDecay,
         "inverse_sqrt": InverseSqrtDecay,
         "one_minus_sqrt": OneMinusSqrtDecay,
+        "polynomial": PolynomialDecay,
     }
     if name not in shapes:
         choices = ", ".join(map(repr, shapes))
         raise ValueError(
-            f"{owner}(decay={name!r}) is no decay: write one of {choices}, or a shape such as CosineDecay()."
+            f"{owner}(decay={name!r}) is no decay: write one of {choices}, or a shape (in YAML with class_path):"
+            f" {SHAPES}. Warmup-stable-decay is decay='one_minus_sqrt' with decay_duration='20%'."
         )
     return shapes[name]()
+
+
+def shape_within(owner: str, decay: "Decay | str", what: str) -> Decay:
+    """A decay that another one is made of.
+
+    Raises:
+        ValueError: If it is none, or one that has no value before the run gets there.
+    """
+    if isinstance(decay, str):
+        decay = decay_named(decay, owner)
+    if not isinstance(decay, Decay):
+        raise ValueError(f"{owner}(decay={decay!r}) is no decay: write 'cosine' or CosineDecay(final=0.1).")
+    if not decay.closed_form:
+        raise ValueError(f"{owner}(decay={decay!r}): what is not known before the run gets there cannot be {what}.")
+    return decay
 
 
 def _words(decay: Decay) -> str:
@@ -547,6 +444,7 @@ def _words(decay: Decay) -> str:
     return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(decay).__name__.removesuffix("Decay")).lower()
 
 
-def _positive_duration(owner: str, name: str, value: Duration) -> None:
+def positive_duration(owner: str, name: str, value: Duration) -> None:
+    """Raise ValueError unless ``value`` is a duration > 0."""
     if parse_duration(owner, name, value).amount == 0:
         raise ValueError(f"{owner}({name}={value!r}): expected a duration > 0.")

@@ -178,7 +178,7 @@ class Run:
         whole = math.floor(exact + Fraction(1, 2))
         if exact > 0 and (whole == 0 or (interval == "epoch" and exact < 1)):
             # Phases may be left out; the durations inside shapes may not.
-            none = "0 for none, " if name in _MAY_BE_LEFT_OUT else ""
+            none = "0 for none, " if name in _MAY_BE_LEFT_OUT and owner != "DecayPart" else ""
             fix = "write 0 for none, or at least one step" if none else "write at least one step"
             if interval == "epoch":
                 fix = f"write {none}at least one epoch, or use interval='step'"

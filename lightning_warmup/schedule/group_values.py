@@ -1,12 +1,9 @@
 """Where each param group's warmup starts and what it leads to: one number for all groups, or one by group name."""
 
-import re
 from collections.abc import Mapping, Sequence
 
-from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.checks import PERCENT, is_number
 from lightning_warmup.schedule.scaling import BatchSizeScaling
-
-_PERCENT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*%\s*")
 
 
 def check_spec(owner: str, name: str, spec: object, *, relative: bool) -> None:
@@ -31,7 +28,7 @@ def check_spec(owner: str, name: str, spec: object, *, relative: bool) -> None:
 
 
 def _check_value(call: str, value: object, relative: bool) -> None:
-    if value is None or (relative and isinstance(value, str) and _PERCENT.fullmatch(value)):
+    if value is None or (relative and isinstance(value, str) and PERCENT.fullmatch(value)):
         return
     number = as_number(value)
     if number is None or number < 0:
@@ -99,7 +96,7 @@ def initial_values(
     """Initial value of each group: a number, a share of its target, or the default where nothing is given."""
     initial = []
     for entry, high, fallback in zip(by_group(owner, name, spec, names), target, default, strict=True):
-        if isinstance(entry, str) and (percent := _PERCENT.fullmatch(entry)):
+        if isinstance(entry, str) and (percent := PERCENT.fullmatch(entry)):
             initial.append(high * float(percent[1]) / 100)
         else:
             number = as_number(entry)

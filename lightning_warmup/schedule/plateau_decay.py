@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lightning_warmup.schedule.checks import is_count, is_number, non_negative
+from lightning_warmup.schedule.checks import Factor, is_count, is_number, keep_factor, non_negative
 from lightning_warmup.schedule.decays import Decay
 
 
@@ -26,7 +26,7 @@ class ReduceOnPlateauDecay(Decay):
         threshold: What counts as an improvement, finite and ≥ 0.
         threshold_mode: Whether ``threshold`` is a share of the best value (``"rel"``) or a difference (``"abs"``).
         cooldown: Evaluations after a step that are not counted, an int ≥ 0.
-        final: Floor of the factor, finite and ≥ 0.
+        final: Floor of the factor, finite and ≥ 0, or "10%".
 
     Raises:
         ValueError: If an argument is out of range; from ``values()``, since the curve depends on the run itself.
@@ -43,7 +43,7 @@ class ReduceOnPlateauDecay(Decay):
     threshold: float = 1e-4
     threshold_mode: Literal["rel", "abs"] = "rel"
     cooldown: int = 0
-    final: float = 0.0
+    final: Factor = 0.0
     ends: ClassVar[bool] = False
     closed_form: ClassVar[bool] = False
     measured: ClassVar[bool] = True
@@ -65,7 +65,7 @@ class ReduceOnPlateauDecay(Decay):
             if not is_count(count, 0):
                 raise ValueError(f"{owner}({name}={count!r}): expected an int ≥ 0, a number of evaluations.")
         non_negative(owner, "threshold", self.threshold)
-        non_negative(owner, "final", self.final)
+        keep_factor(self, "final")
 
     def factor_at(self, tau: float, length: float) -> float:
         raise ValueError(f"{self!r} depends on the run itself: its values cannot be had without a Trainer.")

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.checks import FunctionError, is_number
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import ConstantDecay, Decay, DecayContext, decay_named
 from lightning_warmup.schedule.durations import Duration, Interval, Run, TooShortError, parse_duration
+from lightning_warmup.schedule.formula_shapes import FormulaDecay, FormulaWarmup
 from lightning_warmup.schedule.group_values import initial_values, target_values
 from lightning_warmup.schedule.paced_decay import _PacedDecay
 from lightning_warmup.schedule.past import Pace
@@ -179,7 +181,7 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         "hold": run.intervals(config.owner, "hold", config.hold, interval, since=warmup),
         "cooldown": run.intervals(config.owner, "cooldown", config.cooldown, interval, since=total, back=True),
     }
-    decay = decay_named(config.decay) if isinstance(config.decay, str) else config.decay
+    decay = decay_named(config.decay) if isinstance(config.decay, str) else cast(Decay | None, config.decay)
     if total is None:
         needs = None
         if phases["cooldown"]:
@@ -202,7 +204,12 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
     if total is not None and sum(phases.values()) > total:
         raise TooShortError(_too_long(config, phases, total))
     # One that is measured is as long at most.
-    fills = total and warmup == total and not (isinstance(config.warmup, Warmup) and config.warmup.measured)
+    fills = (
+        total
+        and warmup == total
+        and config.decay_from == "warmup"
+        and not (isinstance(config.warmup, Warmup) and config.warmup.measured)
+    )
     if fills and decay is not None and not isinstance(decay, ConstantDecay):
         raise TooShortError(
             f"{config.owner}(warmup={config.warmup!r}, decay={config.decay!r}): the warmup takes all of the"
@@ -210,7 +217,8 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
             " out, or give total=... if the run is longer than that."
         )
 
-    start = phases["warmup"] + phases["hold"]
+    # The clock of the decay, on which the warmup is then a factor.
+    start = 0 if config.decay_from == "start" else phases["warmup"] + phases["hold"]
     end = math.inf
     if total is not None:
         end = total - phases["cooldown"]
@@ -218,12 +226,14 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
             start = total - phases["cooldown"] - phases["decay_duration"]
     if decay is not None:
         decay = _resolved_decay(decay, run, interval, warmup, start)
+    shape = config.warmup if isinstance(config.warmup, Warmup) else LinearWarmup(config.warmup)
     return Schedule(
-        warmup=config.warmup if isinstance(config.warmup, Warmup) else LinearWarmup(config.warmup),
+        warmup=shape.resolved(length),
         warmup_length=length,
         decay=decay if end > start else None,
         decay_start=start,
         decay_end=end,
+        on_decay=config.decay_from == "start",
         end_in_use=bool(phases["cooldown"]) or run.goes_on,
         clock=interval if warmup_interval == interval else "step",
         warmup_stride=warmup_stride,
@@ -245,7 +255,14 @@ def _resolved_decay(decay: Decay, run: Run, interval: Interval, warmup: int, sta
     def position(owner: str, name: str, value: Duration) -> int:
         return run.intervals(owner, name, value, interval, since=0)
 
-    resolved = decay.resolved(DecayContext(intervals, position, interval, warmup, start))
+    def since(owner: str, name: str, value: Duration, at: int) -> int:
+        return run.intervals(owner, name, value, interval, since=at)
+
+    def part(other: Decay, at: int) -> Decay:
+        return _resolved_decay(other, run, interval, warmup, at)
+
+    total = run.total(interval)
+    resolved = decay.resolved(DecayContext(intervals, position, interval, warmup, start, total, since, part))
     pace = next((pace for pace in paces if pace is not None and pace.knots), None)
     return resolved if pace is None else _PacedDecay(resolved, pace, start)
 
@@ -295,19 +312,24 @@ def _checked(config: ScheduleConfig, schedule: Schedule) -> Schedule:
         decay.check(schedule.decay_end - schedule.decay_start, schedule.target)
         last = last if decay.closed_form else warm
     sample = {(warm * i + 32) // 64 for i in range(65)} | {(last * i + 128) // 256 for i in range(257)}
+    every_step = 200_000 // max(1, len(schedule.target))
+    if isinstance(config.decay, FormulaDecay) or isinstance(config.warmup, FormulaWarmup):
+        # A formula is what is easily wrong at one step only.
+        sample |= set(range(min(last, every_step)))
     if decay is not None and decay.measured:
         sample = {t for t in sample if t < warm}
     if schedule.warmup.measured:
         sample = {t for t in sample if t >= warm}
     unused = [first(schedule.decay_end, stride)] if ends and not schedule.end_in_use else []
     for t in [*sorted(sample), *(unused if decay is not None and decay.closed_form else [])]:
-        name, shape = ("warmup", config.warmup) if t < warm else ("decay", config.decay)
+        in_warmup = t < warm and (decay is None or not schedule.on_decay)
+        name, shape = ("warmup", config.warmup) if in_warmup else ("decay", config.decay)
         cause: BaseException | None = None
         wrong: str | None = None
         try:
             values = schedule.values(t)
         except FunctionError as error:
-            cause, wrong = error.__cause__, str(error)
+            cause, wrong = error.__cause__, f"{error} That is {schedule.clock} {t:,}."
         except OverflowError:
             values = [math.inf]
         except Exception as error:

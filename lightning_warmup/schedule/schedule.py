@@ -31,6 +31,7 @@ class Schedule:
         decay: Shape of the decay, or None.
         decay_start: First tick of the decay.
         decay_end: Tick from which its last value is held; ``inf`` if the run has no known end.
+        on_decay: Whether the warmup is a factor on the decay, whose clock starts at 0, rather than what comes before.
         end_in_use: Whether a step uses the value of ``decay_end``: in a cooldown, or past the end of the plan.
         held_tick: Tick whose value is held, None for ``decay_end``.
         clock: What t counts.
@@ -47,6 +48,7 @@ class Schedule:
     decay: Decay | None = None
     decay_start: int = 0
     decay_end: float = math.inf
+    on_decay: bool = False
     end_in_use: bool = True
     held_tick: float | None = None
     clock: Interval = "step"
@@ -80,24 +82,34 @@ class Schedule:
         # 1) warm up from the initial value to the target
         tick = t // self.warmup_stride if self.epochs_pace is None else self._tick(t, self.warmup_stride)
         if tick < self.warmup_length:
-            u = tick / self.warmup_length
-            if self._arrays is not None and type(self.warmup).values is Warmup.values:
-                initial, rise, _ = self._arrays
-                return (initial + rise * self.warmup.weight(u)).tolist()  # type: ignore[no-any-return]
-            return self.warmup.values(u, self.initial, self.target)
+            values = self._warming(tick / self.warmup_length)
+            if not self.on_decay:
+                return values
+            # as a factor on what there would be without a warmup
+            decaying = zip(values, self._decaying(t), self.target, strict=True)
+            return [value * (decayed / high) if high else value for value, decayed, high in decaying]
+        values = self._decaying(t)
+        return self._damped(t, values) if self.beta2 else values
+
+    def _warming(self, u: float) -> list[float]:
+        """The value of every group at the share u of the warmup."""
+        if self._arrays is not None and type(self.warmup).values is Warmup.values:
+            initial, rise, _ = self._arrays
+            return (initial + rise * self.warmup.weight(u)).tolist()  # type: ignore[no-any-return]
+        return self.warmup.values(u, self.initial, self.target)
+
+    def _decaying(self, t: int) -> list[float]:
+        """The value of every group at t, were there no warmup."""
         # 2) hold the target until the decay begins
         tick = t // self.decay_stride if self.epochs_pace is None else self._tick(t, self.decay_stride)
         if self.decay is None or tick < self.decay_start:
-            values = list(self.target)
-        else:
-            # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
-            tau = (tick if tick < self.held else self.held) - self.decay_start
-            length = self.decay_end - self.decay_start
-            if self._arrays is not None and type(self.decay).values is Decay.values:
-                values = (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()
-            else:
-                values = self.decay.values(tau, length, self.target)
-        return self._damped(t, values) if self.beta2 else values
+            return list(self.target)
+        # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
+        tau = (tick if tick < self.held else self.held) - self.decay_start
+        length = self.decay_end - self.decay_start
+        if self._arrays is not None and type(self.decay).values is Decay.values:
+            return (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()  # type: ignore[no-any-return]
+        return self.decay.values(tau, length, self.target)
 
     def warmup_tick(self, t: int) -> int:
         """The interval of the warmup that t belongs to."""
@@ -157,6 +169,8 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
         parts.append("then constant")
     else:
         warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
+        if schedule.on_decay and schedule.warmup_length:
+            parts.append(f"as a factor on what decays from {decay_unit} 0 on")
         if schedule.decay_start > warmup_end:
             parts.append(f"held until {decay_unit} {schedule.decay_start:,}")
         if schedule.decay_end == math.inf or not schedule.decay.closed_form:

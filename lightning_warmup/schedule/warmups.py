@@ -42,6 +42,10 @@ class Warmup(ABC):
         """Length of the warmup; ``intervals`` turns a duration into intervals, given class, parameter and duration."""
         return intervals(type(self).__name__, "duration", self.duration)
 
+    def resolved(self, length: int) -> "Warmup":
+        """This shape where its length is known, in intervals."""
+        return self
+
     @abstractmethod
     def weight(self, u: float) -> float:
         """Weight of the target at the share ``u`` in [0, 1) of the warmup: 0 at its start, 1 at its end."""

@@ -41,18 +41,20 @@ def key_of(config: ScheduleConfig, optimizer: Optimizer) -> str:
 
 
 def _key_of(owner: str, parameter: str, group: ParamGroup) -> str:
-    """The group's key for ``parameter``: ``"momentum"`` is ``betas[0]`` on Adam-likes.
+    """The group's key for ``parameter``: on Adam-likes ``"momentum"`` is ``betas[0]``, and ``"beta2"`` ``betas[1]``.
 
     Raises:
         ValueError: If the group has no such numeric entry.
     """
     if parameter == "momentum" and "momentum" not in group and "betas" in group:
         return "betas"
+    if parameter == "beta2" and "beta2" not in group and len(group.get("betas", ())) > 1:
+        return "betas[1]"
     value = group.get(parameter)
     if _is_numeric(value):
         return parameter
     numeric = {name for name, entry in group.items() if _is_numeric(entry)}
-    numeric |= {"momentum"} if "betas" in group else set()
+    numeric |= {"momentum", "beta2"} if len(group.get("betas", ())) > 1 else set()
     state = f"is a {type(value).__name__}, no number" if parameter in group else "is not there"
     raise ValueError(
         f"{owner}(parameter={parameter!r}): this entry of the optimizer's param groups {state}."
@@ -68,11 +70,15 @@ def _is_numeric(value: object) -> bool:
 
 def entry_of(key: str) -> Callable[[ParamGroup], Any]:
     """What gets a group's entry as it is, a float or a tensor."""
-    return _first_beta if key == "betas" else itemgetter(key)
+    return {"betas": _first_beta, "betas[1]": _second_beta}.get(key) or itemgetter(key)
 
 
 def _first_beta(group: ParamGroup) -> Any:
     return group["betas"][0]
+
+
+def _second_beta(group: ParamGroup) -> Any:
+    return group["betas"][1]
 
 
 def entries(groups: Sequence[ParamGroup], key: str) -> list[Any]:
@@ -96,6 +102,8 @@ def write(groups: Sequence[ParamGroup], key: str, values: Sequence[float]) -> No
             entry.fill_(value)
         elif key == "betas":
             group["betas"] = (value, *group["betas"][1:])
+        elif key == "betas[1]":
+            group["betas"] = (group["betas"][0], value, *group["betas"][2:])
         else:
             group[key] = value
 
@@ -124,7 +132,7 @@ class ForeachWriter:
 
 def hold_floats(groups: Sequence[ParamGroup], key: str) -> bool:
     """Whether all that there is to a value is one float in each group."""
-    return key != "betas" and all(type(entry) is float for entry in entries(groups, key))
+    return not key.startswith("betas") and all(type(entry) is float for entry in entries(groups, key))
 
 
 def fastest_writer(groups: Sequence[ParamGroup], key: str) -> Writer:

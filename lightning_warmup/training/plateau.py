@@ -40,7 +40,7 @@ class _PlateauFactor(Decay):
             threshold=spec.threshold,
             threshold_mode=spec.threshold_mode,
             cooldown=spec.cooldown,
-            min_lr=spec.final,
+            min_lr=float(spec.final),
             eps=0.0,
         )
         if state is not None:

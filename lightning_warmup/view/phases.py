@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.schedule.decays import MultiStepDecay
 from lightning_warmup.schedule.schedule import Schedule
+from lightning_warmup.schedule.step_decays import MultiStepDecay
 
 
 @dataclass(frozen=True)

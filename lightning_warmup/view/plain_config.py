@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.sequential import DecayPart
 
 NAMES = {
     "LearningRateWarmup": {"initial": "warmup_initial_lr", "target": "target_lr"},
@@ -45,6 +46,8 @@ def config_from(owner: str, plain: Mapping[str, Any]) -> ScheduleConfig:
         values["parameter"] = "lr"
         if values.get("initial") == "critical":
             values["initial"] = class_named(owner, "CriticalLearningRate")()
+        if values.get("warmup") == "catapult":
+            values["warmup"] = class_named(owner, "PersistentCatapultWarmup")()
     elif "parameter" not in values:
         raise ValueError(f"{owner}: which parameter? Give parameter, 'momentum' or 'weight_decay', say.")
     return ScheduleConfig(**values)
@@ -61,8 +64,15 @@ def built(owner: str, name: str, value: Any) -> Any:
         shape = class_named(call, value["class_path"])
         return made(call, shape, {**(value.get("init_args") or {}), **(value.get("dict_kwargs") or {})})
     if isinstance(value, list):
-        return [built(owner, name, entry) for entry in value]
+        return [_part(owner, entry) if name in ("decay", "parts") else built(owner, name, entry) for entry in value]
     return value
+
+
+def _part(owner: str, entry: Any) -> Any:
+    """One of the decays of a list, which YAML may give without a ``class_path``."""
+    if isinstance(entry, Mapping) and "class_path" not in entry:
+        return made(f"{owner}(decay=[{dict(entry)!r}, ...])", DecayPart, entry)
+    return built(owner, "decay", entry)
 
 
 def made(call: str, shape: Any, arguments: Mapping[str, Any]) -> Any:

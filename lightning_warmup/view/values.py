@@ -12,7 +12,7 @@ def values_of_steps(
     config: ScheduleConfig,
     lr: float | Mapping[str, float],
     total_steps: int,
-    steps_per_epoch: int,
+    steps_per_epoch: int | None,
     betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
     batch_size: int | None,
 ) -> list[float] | dict[str, list[float]]:
@@ -26,7 +26,7 @@ def values_of_steps(
     total_steps, steps_per_epoch, batch_size = plain(total_steps), plain(steps_per_epoch), plain(batch_size)
     for name, count in (
         ("total_steps", total_steps),
-        ("steps_per_epoch", steps_per_epoch),
+        ("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch),
         ("batch_size", 1 if batch_size is None else batch_size),
     ):
         if not is_count(count, 1):
@@ -39,8 +39,10 @@ def values_of_steps(
     own = list(map(float, own))
     run = Run(
         steps=total_steps,
-        epochs=-(-total_steps // steps_per_epoch),
+        epochs=None if steps_per_epoch is None else -(-total_steps // steps_per_epoch),
         steps_per_epoch=steps_per_epoch,
+        no_total="give values(..., steps_per_epoch=...)",
+        no_steps_per_epoch="give values(..., steps_per_epoch=...)",
         batch_size=batch_size,
         no_batch_size="give values(..., batch_size=...)",
     )
@@ -56,9 +58,12 @@ def values_of_steps(
         beta2 = [betas[name][1] for name in names if name is not None]
     elif betas is not None:
         beta2 = [betas[1]] * len(names)
+    if config.interval == "epoch" and steps_per_epoch is None:
+        raise ValueError(f"{owner}(interval='epoch').values() counts in epochs: give values(..., steps_per_epoch=...).")
     schedule = resolve(config, planned_run(config, run), names, own, beta2)
     ticks: Iterable[int] = range(total_steps)
     if not schedule.by_step:
+        assert steps_per_epoch is not None
         ticks = (t // steps_per_epoch for t in range(total_steps))
     if not isinstance(lr, Mapping):
         # No list of a million lists: the garbage collector would take as long over it as the values do.

@@ -18,6 +18,9 @@ from lightning_warmup import (
     LinearDecay,
     LinearWarmup,
     MultiStepDecay,
+    PiecewiseConstantDecay,
+    PiecewiseLinearDecay,
+    SequentialDecay,
     StepDecay,
 )
 from lightning_warmup.schedule.decays import DecayName
@@ -207,8 +210,9 @@ def test_auto_is_the_length_of_the_run():
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-# A milestone inside the warmup or hold would be an error.
-DECAYS = [None, *get_args(DecayName), *(shape for shape in FALLING if not isinstance(shape, MultiStepDecay))]
+# A milestone or point inside the warmup or hold would be an error, and so would a part longer than the decay.
+PLACED = MultiStepDecay, PiecewiseLinearDecay, PiecewiseConstantDecay, SequentialDecay
+DECAYS = [None, *get_args(DecayName), *(shape for shape in FALLING if not isinstance(shape, PLACED))]
 plans = st.fixed_dictionaries(
     {
         "warmup": st.integers(0, 15),

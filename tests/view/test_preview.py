@@ -12,6 +12,7 @@ import pytest
 from lightning_warmup import (
     CosineDecay,
     CriticalLearningRate,
+    DecayPart,
     HyperparameterWarmup,
     LearningRateWarmup,
     ReduceOnPlateauDecay,
@@ -145,6 +146,22 @@ def test_one_message_and_status_2(text: str, options: list[str], message: str, t
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert message in err
+
+
+def test_decays_in_a_list(tmp_path: Path, capsys: Any) -> None:
+    text = """
+lr_warmup:
+  warmup: 10
+  decay:
+    - {decay: constant, duration: 20}
+    - decay: {class_path: CosineDecay, init_args: {final: 10%}}
+      duration: 30
+    - {decay: constant, start: 5%}
+"""
+    shown = as_json(capsys, config(tmp_path, text), "--lr=0.1", "--max-steps=80")
+    parts = [DecayPart("constant", 20), DecayPart(CosineDecay(0.1), 30), DecayPart("constant", start="5%")]
+    expected = LearningRateWarmup(10, parts).values(0.1, total_steps=80)
+    assert shown["curves"][0]["values"] == expected
 
 
 def test_several_files_are_compared(capsys: Any) -> None:
