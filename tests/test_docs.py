@@ -128,11 +128,10 @@ def test_python_and_yaml_of_a_table_say_the_same(path: Path, tmp_path: Path) -> 
 def test_yaml_and_command_line_of_a_table_say_the_same(tmp_path: Path) -> None:
     rows = cells(ROOT / "docs" / "yaml.md", "YAML", "command line")
     for text, line in rows:
-        expected, *_ = instantiated(f"lr_warmup: {{{text}}}", tmp_path)
+        expected, *_ = callbacks_of(f"lr_warmup: {{{text}}}", tmp_path)
         ours = parser()
-        assert settings_of(ours.instantiate(ours.parse_args(shlex.split(line))).lr_warmup) == settings_of(expected), (
-            line
-        )
+        callback = instantiated(ours, ours.parse_args(shlex.split(line))).lr_warmup
+        assert settings_of(callback) == settings_of(expected), line
     assert len(rows) > 5
 
 

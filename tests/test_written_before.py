@@ -93,7 +93,9 @@ SINCE = {
     "PiecewiseConstantDecay",
     "PiecewiseLinearDecay",
     "RestartsDecay",
+    "SchedulePreview",
     "SequentialDecay",
+    "preview",
 }
 """What 0.1.0 did not have."""
 
