@@ -110,6 +110,12 @@ class _FallingDecay(Decay):
         return final + (1 - final) * self.shape(tau / length)
 
 
+def repr_without_floor(shape: Decay) -> str:
+    """The repr of a shape whose ``final`` is a floor: there only if there is one."""
+    told = [name for name in shape.__dataclass_fields__ if name != "final" or getattr(shape, name) != 0]  # type: ignore[attr-defined]
+    return f"{type(shape).__name__}({', '.join(f'{name}={getattr(shape, name)!r}' for name in told)})"
+
+
 @dataclass(frozen=True)
 class ConstantDecay(Decay):
     r"""No decay.
@@ -235,7 +241,7 @@ class OneMinusSqrtDecay(_FallingDecay):
         return 1 - math.sqrt(u)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExponentialDecay(Decay):
     r"""Equal ratios.
 
@@ -260,6 +266,8 @@ class ExponentialDecay(Decay):
     final: Factor = 0.0
     ends: ClassVar[bool] = False
 
+    __repr__ = repr_without_floor
+
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("ExponentialDecay", "gamma", self.gamma)
@@ -273,7 +281,7 @@ class ExponentialDecay(Decay):
         return replace(self, every=context.intervals("ExponentialDecay", "every", self.every))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InverseSqrtDecay(Decay):
     r"""One over the root of time.
 
@@ -301,6 +309,8 @@ class InverseSqrtDecay(Decay):
     timescale: Duration | None = None
     final: Factor = 0.0
     ends: ClassVar[bool] = False
+
+    __repr__ = repr_without_floor
 
     def __post_init__(self) -> None:
         super().__post_init__()

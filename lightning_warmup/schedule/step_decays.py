@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 from lightning_warmup.schedule.checks import Factor, keep_factor, positive
-from lightning_warmup.schedule.decays import Decay, DecayContext, positive_duration
+from lightning_warmup.schedule.decays import Decay, DecayContext, positive_duration, repr_without_floor
 from lightning_warmup.schedule.durations import Duration, parse_duration
 
 
@@ -57,7 +57,7 @@ class StepDecay(Decay):
         return replace(self, every=context.intervals("StepDecay", "every", self.every))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MultiStepDecay(Decay):
     r"""A step down at each milestone.
 
@@ -85,6 +85,8 @@ class MultiStepDecay(Decay):
     gamma: float = 0.1
     final: Factor = 0.0
     ends: ClassVar[bool] = False
+
+    __repr__ = repr_without_floor
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -58,8 +58,9 @@ def begin_fit(
         MisconfigurationException: If something else is to set the values too.
     """
     # 1) what is in the Trainer: optimizers, and a scheduler of the module's
-    _check_finetuning(callback, config, before, trainer)
     automatic = pl_module.automatic_optimization
+    _check_finetuning(callback, config, before, trainer)
+    _check_steps(config.owner, before.state, trainer, automatic=automatic)
     optimizers = param_groups.optimizers_of(trainer, config)
     keys = [param_groups.key_of(config, optimizer) for _, optimizer in optimizers]
     module_scheduler = None
@@ -70,7 +71,6 @@ def begin_fit(
 
     # 2) how long the run is
     state, resumed = before.state, before.resumed_step > 0
-    _check_steps(config.owner, state, trainer, automatic=automatic)
     length = RunLength(trainer, automatic=automatic, max_epochs=before.max_epochs, resumed=resumed, state=state)
     trainers = length.at_train_start()
 

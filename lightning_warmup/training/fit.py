@@ -63,7 +63,7 @@ class ScheduledFit:
         self._length = length
         self._run = run
         self._fit_loop = trainer.fit_loop
-        self._limits = self._limits_now()
+        self._limits: tuple[object, ...] = ()
         self._untold_end = math.inf  # where steps that go on past it have not been told of
         self._measurement = measurement
         self._measuring = measurement is not None and not measurement.settled and bool(optimizers)
@@ -90,6 +90,7 @@ class ScheduledFit:
         Args:
             loaded: The state in the checkpoint, empty without one.
         """
+        self._limits = self._limits_now()
         if self._changes.module_scheduler is not None:
             self._changes.live_with_schedulers(resumed=bool(loaded))
         self._hand_over(self._trainer.current_epoch)
@@ -206,7 +207,9 @@ class ScheduledFit:
     def _tell_of_the_end(self, scheduled: ScheduledOptimizer) -> None:
         """Say once that steps are taken past the end of the plan, where the Trainer did not tell of them before."""
         self._tells_of_end, self._untold_end = False, math.inf
-        rank_zero_warn(
+        # In manual optimization the given total is all that anybody knows, and has to be right.
+        tell = rank_zero_info if self._pl_module.automatic_optimization else rank_zero_warn
+        tell(
             f"{self._config.owner}(total={self._config.total!r}): the run goes on past the"
             f" {self._run.total(self._config.interval):,} {self._config.interval}s that it was planned over, and"
             f" {self._config.parameter} stays at {scheduled.written[0]:.4g}. Give total=... the length of this run."

@@ -77,7 +77,6 @@ def test_a_scheduler_that_comes_in_mid_warmup(make: Any, first: bool) -> None:
     assert used == pytest.approx([lr * min(1.0, t / 20) for t, lr in enumerate(alone)], rel=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:LearningRateWarmup. the module has a")
 @pytest.mark.parametrize("first", [True, False])
 def test_a_scheduler_that_writes_when_it_is_made(first: bool) -> None:
     """CyclicLR puts its base rate into the optimizer at once, in mid-epoch: the step under way uses that already."""
@@ -88,6 +87,7 @@ def test_a_scheduler_that_writes_when_it_is_made(first: bool) -> None:
     assert used[7:] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.04, 0.03, 0.02, 0.01, 0.02, 0.03, 0.04, 0.05])
 
 
+@pytest.mark.filterwarnings("ignore:LearningRateWarmup. the module has a")
 @pytest.mark.parametrize("warmup", [3, 20])
 def test_a_scheduler_that_steps_before_it_is_seen(warmup: int) -> None:
     """In mid-epoch, every step: its base is not what it has made of it."""

@@ -49,6 +49,15 @@ def test_one_callback_for_both() -> None:
     assert second.lrs() == values(callback, 0.2, 60)
 
 
+def test_steps_past_the_given_total_are_warned_of() -> None:
+    callback = LearningRateWarmup(4, "linear", total=12, optimizer=0)
+    what = r"total=12\): the run goes on past the 12 steps that it was planned over, and lr stays at 0"
+    with pytest.warns(UserWarning, match=what) as caught:
+        module = fit(callback, Adversarial(), max_epochs=2)
+    assert sum("LearningRateWarmup" in str(warning.message) for warning in caught) == 1
+    assert module.trainer.optimizers[0].lrs() == values(callback, 0.1, 20)
+
+
 def test_one_of_them_left_alone() -> None:
     callback = LearningRateWarmup(12, optimizer=1)
     module = fit(callback, Adversarial(), max_epochs=2)
