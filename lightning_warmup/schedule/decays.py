@@ -10,8 +10,8 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, cast
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, cast
 
 from lightning_warmup.schedule.checks import Factor, call_function, keep_factor, keep_plain, positive
 from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
@@ -112,7 +112,8 @@ class _FallingDecay(Decay):
 
 def repr_without_floor(shape: Decay) -> str:
     """The repr of a shape whose ``final`` is a floor: there only if there is one."""
-    told = [name for name in shape.__dataclass_fields__ if name != "final" or getattr(shape, name) != 0]  # type: ignore[attr-defined]
+    names = [field.name for field in fields(cast(Any, shape))]
+    told = [name for name in names if name != "final" or getattr(shape, name) != 0]
     return f"{type(shape).__name__}({', '.join(f'{name}={getattr(shape, name)!r}' for name in told)})"
 
 
