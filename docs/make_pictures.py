@@ -74,6 +74,12 @@ def save(figure: Figure, name: str) -> None:
     print(f"{path.name}: {size:,} bytes")
 
 
+def nameless(axes: Axes) -> None:
+    """Take away the names of the phases, where the picture says them otherwise."""
+    for text in list(axes.texts):
+        text.remove()
+
+
 # --- shapes.md -------------------------------------------------------------------------------------------------------
 
 
@@ -83,12 +89,12 @@ def phases() -> None:
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.subplots()
     callback.plot(1.0, total_steps=100, steps_per_epoch=100, ax=axes)
+    nameless(axes)
     axes.lines[0].set(color=BLUE, linewidth=2)
     tidy(axes, y="learning rate / target", x="optimizer step")
     axes.set(xlim=(0, 100), ylim=(0, 1.25), yticks=[0, 0.1, 0.5, 1])
     axes.set_xticks([0, 20, 40, 85, 100], ["0", "N", "N + hold", "T − cooldown", "T"])
     for (start, end), name in zip([(0, 20), (20, 40), (40, 85), (85, 100)], PHASES, strict=True):
-        axes.axvspan(start, end, color=GREY, alpha=0.18 if name in PHASES[::2] else 0.06, linewidth=0)
         axes.text((start + end) / 2, 1.13, name, ha="center")
     save(figure, "phases")
 
@@ -125,6 +131,7 @@ def grid(name: str, callbacks: dict[str, LearningRateWarmup], steps: int, *, lr:
         axes.remove()
     for i, (axes, (title, callback)) in enumerate(zip(panels, callbacks.items(), strict=False)):
         callback.plot(lr, total_steps=steps, steps_per_epoch=steps, ax=axes)
+        nameless(axes)
         axes.lines[0].set(color=BLUE, linewidth=1.8)
         lowest = i + COLUMNS >= len(callbacks)
         tidy(axes, title, "lr / target" if i % COLUMNS == 0 else "", "optimizer step" if lowest else "")

@@ -62,17 +62,18 @@ def _panel(ax: "Axes", previews: Sequence[Drawn], parameter: str, *, log: bool) 
     ax.set_ylabel(parameter)
     total = max(len(curve.values) for preview in previews for curve in preview.of(parameter))
     ax.set_xlim(0, total)
+    highest = max(max(curve.highest) for preview in previews for curve in preview.of(parameter))
     if log:
         ax.set_yscale("log")
     else:
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.14 * highest or 1)  # with room for the names of the phases
     ax.grid(alpha=0.3)
     ax.set_axisbelow(True)
     title = previews[0].title if not several and previews[0].title else ""
     if parameter in previews[0].ranges and not several:
         title = f"{title}, " if title else ""
         title += "the range it can take: it depends on the run itself"
-    ax.set_title(title, fontsize="medium", pad=18 if not several else None)
+    ax.set_title(title, fontsize="medium")
     if any(lines):
         ax.legend(fontsize="small")
     if several:
@@ -107,9 +108,10 @@ def _shade(ax: "Axes", preview: Drawn, parameter: str, total: int) -> None:
     for i, phase in enumerate(preview.phases[parameter]):
         ax.axvspan(phase.start, phase.end, color=SHADES[i % len(SHADES)], zorder=0, linewidth=0)
         width = (phase.end - phase.start) / total
-        if width * 75 >= len(phase.name):  # so many letters there is room for
+        if width * 80 >= len(phase.name):  # so many letters there is room for
             middle = (phase.start + phase.end) / 2
-            ax.text(middle, 1.02, phase.name, transform=ax.get_xaxis_transform(), ha="center", fontsize="x-small")
+            above = ax.get_xaxis_transform()
+            ax.text(middle, 0.985, phase.name, transform=above, ha="center", va="top", fontsize="x-small")
 
 
 def _inset(ax: "Axes", previews: Sequence[Drawn], parameter: str, warmup: int) -> None:
