@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures examples projects
+.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -63,6 +63,9 @@ bench: .venv/ready ## what a schedule costs beside others (pip install them to h
 picture: demo ## renew the picture of the README
 	mkdir -p docs/images
 	cp "$$(ls -t runs/digits/*/lr_and_loss.png | head -n 1)" docs/images/demo.png
+
+gallery: .venv/ready ## write docs/gallery.md and its pictures, from configs/
+	$(BIN)/python docs/make_gallery.py
 
 pictures: .venv/ready ## renew those of docs/
 	$(BIN)/python docs/make_pictures.py

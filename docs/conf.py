@@ -25,6 +25,7 @@ CONTENTS = {  # in the order of a user's questions
     "Begin": [
         "Start <self>",
         "Which schedule? <docs/which_schedule>",
+        "Gallery of recipes <docs/gallery>",
         "Shapes and recipes <docs/shapes>",
         "In YAML <docs/yaml>",
         "Resume <docs/resume>",

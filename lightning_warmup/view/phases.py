@@ -97,7 +97,13 @@ def findings(config: ScheduleConfig, schedule: Schedule, found: Sequence[Phase],
         said.append(
             f"the plan ends at step {past.start:,} of {total:,}: {total - past.start:,} steps stay at {values[-1]:.4g}"
         )
-    if decay is not None and not decay.ends and peak > 0 and decay.settles(math.inf) is None:
+    if (
+        decay is not None
+        and not decay.ends
+        and peak > 0
+        and decay.settles(math.inf) is None
+        and values[-1:] != values[-2:-1]
+    ):
         said.append(f"the decay has no end of its own: the last step is at {values[-1] / peak:.0%} of the peak")
     said += _jumps(found, values)
     return said
