@@ -1,5 +1,6 @@
 """SchedulePreview shows the real run, and ends it before its first step."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from packaging.version import Version
 from torch.utils.data import DataLoader
 
 from checkpoints import SaveEveryBatch
@@ -37,7 +39,9 @@ def test_no_step_no_checkpoint_nothing_logged(first: bool, tmp_path: Path, capsy
     assert "linear warmup          0        3       4" in out
     assert run.global_step == 0
     assert (module.weight == before).all()
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lr.png"]
+    # Lightning 2.4 ends a logger that has logged nothing with the file of its hyper-parameters.
+    old = {"hparams.yaml"} if Version(version("lightning")) < Version("2.5") else set()
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} - old == {"lr.png"}
     assert shows in run.callbacks
     assert isinstance(run.logger, CSVLogger)
 

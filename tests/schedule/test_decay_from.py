@@ -175,11 +175,10 @@ def test_a_run(interval, warmup_interval) -> None:
     assert fit(callback, max_epochs=6, batches=4).used == callback.values(0.1, total_steps=24, steps_per_epoch=4)
 
 
-def test_the_line_at_the_start_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
-        fit(LearningRateWarmup(3, CosineDecay(0.1), decay_from="start"), max_epochs=2, batches=5)
+def test_the_line_at_the_start_says_so(messages: list[str]) -> None:
+    fit(LearningRateWarmup(3, CosineDecay(0.1), decay_from="start"), max_epochs=2, batches=5)
     line = "lr 0.025 → 0.1 over 3 steps, as a factor on what decays from step 0 on, cosine to 0.01 at step 10"
-    assert line in caplog.text
+    assert any(line in message for message in messages)
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
