@@ -21,9 +21,9 @@ lint: .venv/ready ## formatter, linter, strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-types: .venv/ready ## what a user's type checker makes of the package; the first call fetches pyright
-	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --ignoreexternal --verifytypes lightning_warmup
-	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/test_types.py
+types: .venv/ready ## what a user's type checker makes of the package
+	PATH="$(CURDIR)/$(BIN):$$PATH" basedpyright --ignoreexternal --verifytypes lightning_warmup
+	PATH="$(CURDIR)/$(BIN):$$PATH" basedpyright tests/test_types.py
 
 check: lint test
 

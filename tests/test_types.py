@@ -1,5 +1,7 @@
 """What a type checker makes of a user's code: `make lint` has mypy read this file, and `make types` pyright.
 
+basedpyright is pyright with its own node.
+
 A `type: ignore` that is not needed is an error of mypy's, so that each of them says what must be refused.
 """
 
