@@ -1,5 +1,6 @@
 """The preview of a real run: its own model, loader, optimizer, groups and checkpoint."""
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import draw
-from lightning_warmup.training.fit import ScheduledFit
 from lightning_warmup.training.lightning_names import Callback, DummyLogger, EndOfRun, MisconfigurationException
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.view.drawn import Curve, Drawn, RunFacts
@@ -100,12 +100,12 @@ def shown_of(callbacks: list[ScheduleCallback]) -> list[Drawn]:
         for scheduled in [] if fit is None else fit.optimizers:
             assert fit is not None
             several = len(fit.optimizers) > 1
-            now.append(_drawn(callback, fit, fit.run, scheduled, several=several, title="this run"))
+            now.append(_drawn(callback, fit.run, scheduled, several=several, title="this run"))
             old = _plan_of_the_checkpoint(callback, scheduled)
             if old is not None:
                 schedule, run = old
                 then = _drawn(
-                    callback, fit, run, _Scheduled(scheduled, schedule), several=several, title="the checkpoint's plan"
+                    callback, run, _Scheduled(scheduled, schedule), several=several, title="the checkpoint's plan"
                 )
                 if then.curves != now[-1].curves:
                     before.append(then)
@@ -148,13 +148,13 @@ def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOpti
         return None
 
 
-def _drawn(
-    callback: ScheduleCallback, fit: ScheduledFit, run: Run, scheduled: Any, *, several: bool, title: str
-) -> Drawn:
+def _drawn(callback: ScheduleCallback, run: Run, scheduled: Any, *, several: bool, title: str) -> Drawn:
     config = callback.config
     name = f"{config.parameter} (optimizer {scheduled.index})" if several else config.parameter
     total = run.steps or max(SHOWN, 2 * scheduled.steps)
-    ticks = [fit.tick_of(step) for step in range(total)]
+    pace = run.epochs_pace
+    by_step = scheduled.schedule.by_step
+    ticks = [step if by_step else None if pace is None else math.floor(pace.at(step)) for step in range(total)]
     if None in ticks:
         raise MisconfigurationException(
             f"SchedulePreview: {config.owner}(interval='epoch') on a loader without a length cannot be shown before it"

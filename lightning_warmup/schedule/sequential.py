@@ -107,6 +107,7 @@ class SequentialDecay(Decay):
             lengths.append(length)
             starts.append(start)
             if i + 1 < len(self.parts) and self.parts[i + 1].start is None:
+                decay.check(length, (1.0,))  # before it is asked for its end
                 start *= float(decay.factor_at(length, length))
         return _Sequence(self, begins[: len(decays)], decays, lengths, starts)
 

@@ -126,13 +126,6 @@ class ScheduledFit:
         """The run that is planned over."""
         return self._run
 
-    def tick_of(self, step: int) -> int | None:
-        """The schedule's t of any optimizer step, as far as it can be told beforehand."""
-        if not self.optimizers or self.optimizers[0].schedule.by_step:
-            return step
-        pace = self._run.epochs_pace
-        return None if pace is None else math.floor(pace.at(step))
-
     # --- every step ------------------------------------------------------------------------------------------------
 
     def _write(self, *, epochs_ahead: int = 0, again: bool = False) -> None:

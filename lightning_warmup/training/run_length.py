@@ -168,8 +168,15 @@ class RunLength:
             )
         batches = int(trainer.num_training_batches)
         if scheduler is not None and scheduler.going_to_accumulate_grad_batches():
-            factor = scheduler.get_accumulate_grad_batches
-            self._plan([batches, None, epochs, max_steps, None], done, lambda e: factor(self.first_epoch + e))
+            factor, here = scheduler.get_accumulate_grad_batches, trainer.current_epoch - self.first_epoch
+
+            def accumulation_of(epoch: int) -> int:
+                # The callback acts when an epoch starts: one that is resumed on its way goes on as the Trainer has it.
+                if epoch == here and done:
+                    return int(trainer.accumulate_grad_batches)
+                return int(factor(self.first_epoch + epoch))
+
+            self._plan([batches, None, epochs, max_steps, None], done, accumulation_of)
             changes = "a GradientAccumulationScheduler changes it between epochs"
             return Run(
                 steps=self._steps,
@@ -199,26 +206,27 @@ class RunLength:
             accumulation: Micro-batches of a step, by epoch.
         """
         elsewhere = self._just_resumed and (self._missing(done) != self._missed or self._beyond)
-        if facts == self._facts and not elsewhere:
+        same, before = facts == self._facts and not elsewhere, self._steps
+        if same and facts[1] is not None:
             return
         batches, fixed, epochs, max_steps, batch_size = facts
         taken = self._trainer.global_step - self.first_step
         epoch, over = self._trainer.current_epoch - self.first_epoch, self._processed - self.first_epoch
         known = self._facts is not None
-        self._facts, self.replanned = facts, known
+        self._facts = facts
 
         def steps_of(e: int) -> int:
             return -(-int(batches) // accumulation(e))
 
-        if self._resumed and not known:
-            behind = epoch * steps_of(0) if fixed else sum(map(steps_of, range(epoch)))
-            if taken == behind + done // accumulation(epoch):
-                taken = epoch = over = done = 0  # nothing tells that the run has ever been another
+        if self._resumed and not known and fixed and taken == epoch * steps_of(0) + done // fixed:
+            taken = epoch = over = done = 0  # nothing tells that the run has ever been another
         per_epoch = steps_of(epoch)
         rest = per_epoch - done // accumulation(epoch) if done < batches else int(self._beyond)
         if fixed is not None:
             if taken:
-                self._look_back(taken, epoch, done // fixed, rest, per_epoch, batch_size, known=known)
+                # Where the accumulation changed, nothing tells how long the epochs were.
+                counted = known and self._steps_per_epoch is not None
+                self._look_back(taken, epoch, done // fixed, rest, per_epoch, batch_size, known=counted)
             self._steps_per_epoch, self._batch_size = per_epoch, batch_size
 
         # The epoch under way to its end, then whole ones.
@@ -237,6 +245,7 @@ class RunLength:
             while left > 0:
                 left -= rest if self._epochs == epoch else steps_of(self._epochs)
                 self._epochs += 1
+        self.replanned = known and (not same or self._steps != before)
 
     def _look_back(
         self, taken: int, epoch: int, in_epoch: int, rest: int, per_epoch: int, batch_size: int | None, *, known: bool

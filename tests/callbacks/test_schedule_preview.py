@@ -58,6 +58,16 @@ def test_old_plan_beside_new(tmp_path: Path, capsys: Any) -> None:
     assert "the checkpoint's plan" not in capsys.readouterr().out
 
 
+def test_the_old_plan_is_by_the_old_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(schedule_preview, "terminal", lambda drawn: shown.extend(drawn) or "")
+    callback = LearningRateWarmup(0, "linear", interval="epoch")
+    whole = fit([callback, SaveEveryBatch(tmp_path)], max_epochs=4).used
+    again = [LearningRateWarmup(0, "linear", interval="epoch"), SchedulePreview()]
+    fit(again, batches=5, max_epochs=4, ckpt_path=tmp_path / "20.ckpt")
+    assert shown[1].curves[0].values == whole
+
+
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 def test_it_shows_what_training_uses(interval: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Any] = []

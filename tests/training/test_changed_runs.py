@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import CosineDecay, ExponentialDecay, LearningRateWarmup, MultiStepDecay, StepDecay
@@ -295,6 +296,35 @@ def test_steps_past_a_given_total_are_told_of_once(interval: Any, messages: list
 def test_steps_up_to_a_given_total_are_not(steps: int, messages: list[str]) -> None:
     fit_stream(LearningRateWarmup(1, "linear", total=25), max_epochs=-1, max_steps=steps)
     assert not any("goes on past" in line for line in messages)
+
+
+def schedules_accumulation(scheduling: dict[int, int] | None) -> list[pl.Callback]:
+    return [] if scheduling is None else [GradientAccumulationScheduler(scheduling)]
+
+
+@pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({0: 4}, {0: 4}),
+        ({0: 1, 2: 2}, {0: 1, 2: 2}),
+        ({0: 2, 2: 1}, {0: 2, 2: 1}),
+        ({0: 2}, {0: 4}),
+        (None, {0: 4}),
+        ({0: 1, 2: 2}, None),
+    ],
+)
+def test_a_scheduled_accumulation(before: Any, after: Any, tmp_path: Path) -> None:
+    """Lightning goes on in mid-epoch without it: whatever the steps are, the last one has the curve's last value."""
+    callback = LearningRateWarmup(3, "linear")
+    fit([callback, *schedules_accumulation(before), Cuts(tmp_path)], batches=8, max_epochs=4)
+    for cut in ("0-3", "1-3", "2-3", "3-3", "1-None", "2-None"):
+        checkpoint = tmp_path / f"{cut}.ckpt"
+        step = torch.load(checkpoint, weights_only=True)["global_step"]
+        others = schedules_accumulation(after)
+        used = fit([callback, *others], batches=8, max_epochs=4, ckpt_path=checkpoint).used
+        total = step + len(used)
+        assert used == callback.values(0.1, total_steps=total)[step:], cut
 
 
 # Chains found by random search: a run, one that takes it up changed, and that one taken up unchanged.
