@@ -62,6 +62,7 @@ def test_the_folders_are_all_there_is():
         "moved.py",
         "short_names.py",
         "supergradients.py",
+        "timm.py",
         "transformers.py",
     ]
 

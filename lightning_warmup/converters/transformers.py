@@ -141,8 +141,8 @@ class _Arguments:
             raise ValueError(f"{CALL}: a warmup of the whole run leaves nothing of it to decay in.")
         if share:
             self.notes.append(
-                f"transformers rounds a warmup of {share * 100:g}% of the run up to whole steps, ours to the nearest: it"
-                " may be one step longer there. With max_steps given it is the same."
+                f"transformers rounds a warmup of {share * 100:g}% of the run up to whole steps, ours to the nearest:"
+                " it may be one step longer there. With max_steps given it is the same."
             )
         return share if share else 0
 
