@@ -59,6 +59,7 @@ def test_the_folders_are_all_there_is():
     assert sorted(path.name for path in PACKAGE.glob("*.py")) == [
         "__init__.py",
         "__main__.py",
+        "gradual_warmup.py",
         "moved.py",
         "short_names.py",
         "supergradients.py",

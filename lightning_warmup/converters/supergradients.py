@@ -18,7 +18,7 @@ from lightning_warmup.converters.torch_scheduler import torch_decay
 
 CALL = "supergradients"
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "lr_mode": None,
     "warmup_mode": "LinearEpochLRWarmup",
     "lr_warmup_epochs": 0,
@@ -57,7 +57,7 @@ def conversion(training_params: Mapping[str, Any]) -> Conversion:
     Raises:
         ValueError: If a key is not known, or a value is wrong or missing.
     """
-    given = arguments(CALL, training_params, _DEFAULTS)
+    given = arguments(CALL, training_params, DEFAULTS)
     if training_params.get("warmup_mode", "") is None:
         given["warmup_mode"] = None
     return _Recipe(given).conversion()

@@ -19,7 +19,7 @@ from lightning_warmup.converters.torch_scheduler import plateau
 
 CALL = "timm"
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "sched": "cosine",
     "sched_on_updates": False,
     "lr": None,
@@ -62,7 +62,7 @@ def conversion(args: Mapping[str, Any]) -> Conversion:
     """
     if isinstance(args, Mapping):
         args = {str(key).lstrip("-").replace("-", "_"): value for key, value in args.items()}
-    return _Arguments(arguments(CALL, args, _DEFAULTS), args).conversion()
+    return _Arguments(arguments(CALL, args, DEFAULTS), args).conversion()
 
 
 class _Arguments:

@@ -18,7 +18,7 @@ from lightning_warmup.converters.torch_scheduler import plateau
 
 CALL = "transformers"
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "learning_rate": 5e-5,
     "lr_scheduler_type": "linear",
     "lr_scheduler_kwargs": {},
@@ -68,7 +68,7 @@ def conversion(training_arguments: Mapping[str, Any]) -> Conversion:
     Raises:
         ValueError: If a key is not known, or a value is wrong or missing.
     """
-    return _Arguments(arguments(CALL, training_arguments, _DEFAULTS)).conversion()
+    return _Arguments(arguments(CALL, training_arguments, DEFAULTS)).conversion()
 
 
 class _Arguments:
