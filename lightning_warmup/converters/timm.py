@@ -173,14 +173,14 @@ class _Arguments:
                 " with warmup_prefix=True or warmup_epochs=0."
             )
         share = "(tau + N) / (D + N)" if hidden else "u"
-        within, height = f"({share})" if hidden else share, "1"
+        within, height = f"({share})" if hidden else share, ""
         if cycles > 1:
             at = f"({f'(tau + N) * {cycles} / (D + N)' if hidden else f'tau * {cycles} / D'})"
             within, height = f"({at} - floor({at}))", f"{gamma!r}**floor({at})"
         wave = formula.format(x=within)
-        span = f"({height} - {self.final!r})" if self.final else height
+        span = f"({height or 1} - {self.final!r}) * " if self.final else f"{height} * " if height else ""
         # 1 − floor(u) is 1 until the end, and 0 in the cooldown, where timm has min_lr.
-        text = f"{f'{self.final!r} + ' if self.final else ''}{span} * {wave} * (1 - floor(u))"
+        text = f"{f'{self.final!r} + ' if self.final else ''}{span}{wave} * (1 - floor(u))"
         if hidden:
             at_end = self.warmup / self.epochs
             if self.sched == "tanh":

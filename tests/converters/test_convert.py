@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from lightning.pytorch.cli import LightningArgumentParser
 
+from lightning_warmup import LearningRateWarmup
 from lightning_warmup.__main__ import main
+from lightning_warmup.converters.supergradients import conversion
 from lightning_warmup.gradual_warmup import from_arguments
 from lightning_warmup.supergradients import from_training_params
 from lightning_warmup.timm import from_args
 from lightning_warmup.transformers import from_training_arguments
+from parsers import instantiated
 
 SG = {"max_epochs": 8, "initial_lr": 0.2, "lr_warmup_epochs": 2, "warmup_initial_lr": 1e-6, "loss": "x"}
 HF = {"learning_rate": 1e-3, "max_steps": 80, "warmup_steps": 0.1}
@@ -142,3 +146,39 @@ def test_neither_torch_nor_lightning_is_needed(tmp_path):
     )
     command = [sys.executable, "-c", code, "convert", "supergradients", str(file)]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.startswith("# Not of")
+
+
+@pytest.mark.parametrize(("name", "function", "given"), CASES, ids=[f"{name} {given}" for name, _, given in CASES])
+def test_a_lightning_cli_takes_the_yaml(capsys, tmp_path, name, function, given):
+    text = converted(capsys, tmp_path, name, yaml.safe_dump(given))
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(LearningRateWarmup, "callback")
+    entry = yaml.safe_load(text)["trainer"]["callbacks"][0]
+    ours = instantiated(parser, parser.parse_object({"callback": entry})).callback
+    lr: Any = {"backbone": 9.0, "head": 9.0} if isinstance(given.get("initial_lr"), dict) else 9.0
+    (callback,) = function(given)
+    run = {"total_steps": 80, "steps_per_epoch": 10}
+    assert ours.values(lr, **run) == callback.values(lr, **run)
+
+
+def by_epoch(initial_lr: float, epoch: int, iter: int, max_epoch: int, iters_per_epoch: int) -> float:  # noqa: A002
+    return initial_lr * (1 - (epoch + iter / iters_per_epoch) / max_epoch)
+
+
+def test_a_function_by_its_import_path(capsys, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    given = {**SG, "lr_mode": "function", "lr_schedule_function": f"{Path(__file__).stem}.by_epoch"}
+    text = converted(capsys, tmp_path, "supergradients", yaml.safe_dump(given))
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(LearningRateWarmup, "callback")
+    entry = yaml.safe_load(text)["trainer"]["callbacks"][0]
+    ours = instantiated(parser, parser.parse_object({"callback": entry})).callback
+    (callback,) = from_training_params({**given, "lr_schedule_function": by_epoch})
+    run = {"total_steps": 80, "steps_per_epoch": 10}
+    assert ours.values(9.0, **run) == callback.values(9.0, **run)
+    assert ours.values(9.0, **run)[50] == pytest.approx(0.1)
+
+
+def test_a_function_has_no_yaml():
+    with pytest.raises(ValueError, match="it holds a function"):
+        conversion({**SG, "lr_mode": "function", "lr_schedule_function": by_epoch}).yaml()
