@@ -11,6 +11,7 @@ from lightning_warmup.converters.conversion import (
     epochs,
     number,
     one_of,
+    percent,
     ratio,
     shape,
     short,
@@ -192,10 +193,18 @@ class _Arguments:
             else:
                 self.notes.append(
                     "Without warmup_prefix timm's decay begins at step 0: its warmup leads to lr, and the rate then"
-                    " jumps to where the decay is. This does the same; lr itself is never reached."
+                    f" jumps to where the decay is, {percent((1 - self.final) * (1 - self._wave(at_end)))} of lr lower."
+                    " This does the same; lr itself is never reached."
                 )
         self.parameters["decay"] = shape("FormulaDecay", formula=text)
         return self._cool_down(length)
+
+    def _wave(self, share: float) -> float:
+        """Where timm's cosine or poly is, from 1 to 0, at a share of its first cycle."""
+        gone = share ** self._number("lr_k_decay")
+        if self.sched == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * gone))
+        return float((1 - gone) ** self._number("decay_rate"))
 
     def _step(self) -> float:
         every, gamma = self._number("decay_epochs"), self._number("decay_rate")

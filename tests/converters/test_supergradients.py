@@ -1,6 +1,7 @@
 """SuperGradients' training parameters as ours, against the curves that it documents."""
 
 import math
+import pickle
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch.optim import lr_scheduler
 from lightning_warmup import LearningRateWarmup
 from lightning_warmup.converters.supergradients import conversion
 from lightning_warmup.supergradients import from_training_params
+from runs import fit
 
 L = 10
 
@@ -202,3 +204,38 @@ def test_the_size_of_a_departure():
     (note,) = conversion(given).notes
     assert f"up to {apart * 100:.1f}% of initial_lr" in note
     assert apart > 0.01
+
+
+def by_epoch(initial_lr: float, epoch: int, iter: int, max_epoch: int, iters_per_epoch: int) -> float:  # noqa: A002
+    return initial_lr * (1 - (epoch + iter / iters_per_epoch) / max_epoch)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        {"lr_mode": "cosine"},
+        {"lr_mode": "step", "lr_updates": [3], "lr_decay_factor": 0.1},
+        {"lr_mode": "function", "lr_schedule_function": by_epoch},
+        {"lr_mode": {"StepLR": {"step_size": 1, "phase": "TRAIN_EPOCH_END"}}},
+    ],
+    ids=lambda mode: str(mode["lr_mode"]),
+)
+def test_a_run_uses_the_values(mode, accumulate):
+    given = {"max_epochs": 4, "initial_lr": 0.2, "lr_warmup_epochs": 1, "lr_cooldown_epochs": 1, **mode}
+    callbacks = from_training_params({**given, "batch_accumulate": accumulate})
+    run = conversion({**given, "batch_accumulate": accumulate}).trainer
+    module = fit(callbacks, batches=4, **run)
+    steps = 4 // accumulate
+    assert module.used == callbacks[0].values(9.0, total_steps=4 * steps, steps_per_epoch=steps)
+
+
+def test_a_function_decay_goes_into_a_pickle():
+    (callback,) = from_training_params(
+        {"max_epochs": 4, "initial_lr": 0.2, "lr_mode": "function", "lr_schedule_function": by_epoch}
+    )
+    again = pickle.loads(pickle.dumps(callback))
+    run = {"total_steps": 8, "steps_per_epoch": 2}
+    assert (
+        again.values(9.0, **run) == callback.values(9.0, **run) == pytest.approx([0.2 * (1 - t / 8) for t in range(8)])
+    )

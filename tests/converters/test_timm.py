@@ -2,6 +2,7 @@
 
 import bisect
 import math
+import re
 from typing import Any
 
 import pytest
@@ -146,6 +147,16 @@ def test_plateau():
     init_args = {"monitor": "loss", "mode": "min", "factor": 0.5, "patience": 3, "final": pytest.approx(0.05)}
     assert said.parameters["decay"] == {"class_path": "ReduceOnPlateauDecay", "init_args": init_args}
     assert said.parameters["warmup"] == 4
+
+
+@pytest.mark.parametrize("sched", ["cosine", "poly"])
+def test_the_size_of_the_jump_is_told(sched):
+    args = {**BASE, "sched": sched}
+    said = conversion(args)
+    (callback,) = from_args(args)
+    values = callback.values(9.0, total_steps=20, steps_per_epoch=1)
+    (told,) = re.findall(r"is, ([\d.]+)% of lr lower", said.notes[-1])
+    assert float(told) == pytest.approx((LR - values[4]) / LR * 100, rel=0.02)
 
 
 def test_none():
