@@ -178,6 +178,11 @@ THEIRS: dict[str, Callable[[], list[float]]] = {
     "fastai `fit_one": lambda: formula(
         lambda t: 0.04 + 0.96 * (1 - cosine(t / 25)) if t < 25 else cosine((t - 25) / 75, 1e-5)
     ),
+    "pytorch-scheduler `CosineWithWarmupScheduler": lambda: after(to_low),
+    "pytorch-scheduler `RexScheduler": lambda: formula(lambda t: (1 - t / T) / (1 - t / T / 2)),
+    "pytorch-scheduler `KDecayScheduler": lambda: formula(lambda t: cosine((t / T) ** 2)),
+    "pytorch-scheduler `TanhDecayScheduler": lambda: formula(lambda t: 0.5 * (1 - math.tanh(3 * (2 * t / T - 1)))),
+    "pytorch-scheduler `WSDScheduler": lambda: after(lambda u: 1 - math.sqrt(max(0, u * (T - N) - 25) / (T - N - 25))),
     "fastai `fit_flat": lambda: formula(lambda t: cosine(max(0, t - 75) / 25)),
 }  # fmt: skip
 """What each row's first cell begins with, and what that library has each step use."""
