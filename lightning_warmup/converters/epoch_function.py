@@ -9,8 +9,10 @@ from lightning_warmup.schedule.decays import Decay, DecayContext
 
 
 @dataclass(frozen=True)
-class EpochFunctionDecay(Decay):
+class _EpochFunctionDecay(Decay):
     """SuperGradients' ``lr_schedule_function``.
+
+    It has a name of the inside so that no LightningCLI offers it as a choice once it is imported; a YAML may name it.
 
     Args:
         function: Called with the keywords ``initial_lr``, ``epoch`` (since the warmup), ``iter`` (optimizer step of
@@ -36,7 +38,7 @@ class EpochFunctionDecay(Decay):
 class _InARun(Decay):
     """The function where an epoch has so many steps, and the decay begins at this one."""
 
-    def __init__(self, written: EpochFunctionDecay, steps_per_epoch: int, start: int) -> None:
+    def __init__(self, written: _EpochFunctionDecay, steps_per_epoch: int, start: int) -> None:
         self._written, self._steps, self._start = written, steps_per_epoch, start
 
     def __repr__(self) -> str:

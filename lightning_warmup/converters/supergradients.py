@@ -223,7 +223,7 @@ class _Recipe:
         if isinstance(self.initial_lr, Mapping) or not self.initial_lr:
             raise ValueError(f"{CALL}: lr_schedule_function is given one initial_lr > 0, not {self.initial_lr!r}.")
         self.notes.append("SuperGradients writes each value of the function one step late.")
-        path = "lightning_warmup.converters.epoch_function.EpochFunctionDecay"
+        path = "lightning_warmup.converters.epoch_function._EpochFunctionDecay"
         return shape(path, function=function, initial_lr=self.initial_lr, epochs=self.decaying)
 
     def _step_down(self) -> None:
