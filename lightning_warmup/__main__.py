@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from lightning_warmup.converters import command as convert_command
 from lightning_warmup.view import command
 
 
@@ -14,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command.add_parser(commands)
+    convert_command.add_parser(commands)
     options, rest = parser.parse_known_args(arguments)
     try:
         options.run(options, rest)

@@ -13,7 +13,7 @@ PACKAGE = Path(lightning_warmup.__file__).parent
 TESTS = Path(__file__).parent
 
 # What a folder may import of this package: itself, and what stands to its right.
-FOLDERS = ["callbacks", "view", "critical", "training", "schedule"]
+FOLDERS = ["converters", "callbacks", "view", "critical", "training", "schedule"]
 
 # A schedule is floats: it does not depend on who follows it.
 FOLLOWERS = {"torch", "lightning", "pytorch_lightning", "lightning_utilities", "torchmetrics"}
@@ -59,8 +59,12 @@ def test_the_folders_are_all_there_is():
     assert sorted(path.name for path in PACKAGE.glob("*.py")) == [
         "__init__.py",
         "__main__.py",
+        "gradual_warmup.py",
         "moved.py",
         "short_names.py",
+        "supergradients.py",
+        "timm.py",
+        "transformers.py",
     ]
 
 

@@ -1,0 +1,13 @@
+"""The callbacks that a conversion describes."""
+
+from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
+from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
+from lightning_warmup.converters.conversion import Conversion
+from lightning_warmup.view.plain_config import built
+
+
+def callbacks_of(conversion: Conversion) -> list[ScheduleCallback]:
+    """What the YAML of a conversion would configure."""
+    owner = "LearningRateWarmup"
+    values = {name: built(owner, name, value) for name, value in conversion.parameters.items()}
+    return [LearningRateWarmup(**values)]
