@@ -42,6 +42,7 @@ from lightning_warmup import (
     StepDecay,
     Warmup,
 )
+from lightning_warmup.schedule.decays import decay_named
 from parsers import instantiated
 from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
@@ -374,6 +375,47 @@ def test_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     parser = a_parser(default_env=True)
     callback = instantiated(parser, parser.parse_args([])).lr_warmup
     assert curves(callback) == curves(LearningRateWarmup("2 epochs", CosineDecay(0.3)))
+
+
+@pytest.mark.parametrize("off", ["null", "false"])
+@pytest.mark.parametrize("way", ["file", "file over file", "option", "option over file"])
+def test_a_key_that_is_null_or_false_is_off(off: str, way: str, tmp_path: Path) -> None:
+    (tmp_path / "on.yaml").write_text("lr_warmup: {warmup: 4, decay: cosine}\n")
+    (tmp_path / "off.yaml").write_text(f"lr_warmup: {off}\n")
+    last = f"--lr_warmup={off}" if "option" in way else f"--config={tmp_path / 'off.yaml'}"
+    callback = parsed(*([f"--config={tmp_path / 'on.yaml'}"] if "over" in way else []), last)
+    assert callback._config.idle
+
+
+def test_what_is_off_goes_on_again_by_an_option(tmp_path: Path) -> None:
+    (tmp_path / "off.yaml").write_text("lr_warmup: null\n")
+    callback = parsed(f"--config={tmp_path / 'off.yaml'}", "--lr_warmup.warmup=4")
+    assert curves(callback) == curves(LearningRateWarmup(4))
+
+
+def test_a_run_whose_key_is_null_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "off.yaml").write_text("lr_warmup: null\n")
+    digits(monkeypatch, "fit", "--config=off.yaml", *QUICKLY, "--trainer.max_epochs=1")
+    assert logged_lrs(tmp_path) == {"backbone": [0.1] * 4, "head": [0.1] * 4}
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "one_minus_sqrt", "polynomial"])
+def test_an_option_changes_an_entry_of_a_short_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "short.yaml").write_text(f"lr_warmup: {{warmup: 4, decay: {name}}}\n")
+    callback = parsed(f"--config={tmp_path / 'short.yaml'}", "--lr_warmup.decay.final=0.1")
+    shape = type(decay_named(name))(final=0.1)  # type: ignore[call-arg]
+    assert curves(callback) == curves(LearningRateWarmup(4, shape))
+
+
+def test_an_option_changes_an_entry_of_a_short_name_in_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = "{class_path: LearningRateWarmup, init_args: {warmup: 2, decay: linear}}"
+    (tmp_path / "list.yaml").write_text(f"trainer: {{callbacks: [{entry}]}}\n")
+    option = "--trainer.callbacks.decay.final=0.5"
+    digits(monkeypatch, "fit", "--config=list.yaml", *QUICKLY, "--trainer.max_epochs=1", option)
+    lrs = LearningRateWarmup(2, LinearDecay(0.5)).values(0.1, total_steps=4)
+    assert logged_lrs(tmp_path) == {"backbone": pytest.approx(lrs), "head": pytest.approx(lrs)}
 
 
 @pytest.mark.parametrize(("line", "expected"), COMMAND_LINES, ids=lambda part: part if isinstance(part, str) else "")
