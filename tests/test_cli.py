@@ -5,6 +5,7 @@ import math
 import re
 import textwrap
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from jsonargparse import ArgumentError
@@ -42,7 +43,8 @@ from lightning_warmup import (
     StepDecay,
     Warmup,
 )
-from lightning_warmup.schedule.decays import decay_named
+from lightning_warmup.schedule.config import WARMUP_NAMES
+from lightning_warmup.schedule.decays import DecayName, decay_named
 from parsers import instantiated
 from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
@@ -479,3 +481,75 @@ def test_help_of_the_tool_lists_every_shape(
             assert f"lightning_warmup.{shape.__name__}" in "".join(text.split())
     inside = set(re.findall(r"lightning_warmup\.[a-z]\w*\.\w+", text))
     assert not inside, "a class of the inside is offered as a choice"
+
+
+def help_of_our_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines of ``--help`` that are on the key ``lr_warmup``."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        digits(monkeypatch, "fit", "--help")
+    lines = capsys.readouterr().out.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if line.startswith("Warm the learning rate up"))
+    return lines[first : lines.index("", first)]
+
+
+def test_help_on_our_key_is_short(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = help_of_our_key(monkeypatch, capsys)
+    assert any("--lr_warmup.decay_from" in line for line in lines)
+    assert len(lines) < 200
+
+
+def test_what_help_shows_as_an_option_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = "\n".join(help_of_our_key(monkeypatch, capsys)).split("\n  --lr_warmup.")[1:]
+    shown = [
+        f"--lr_warmup.{re.split(r'[ ,]', entry)[0]}={value}"
+        for entry in entries
+        for value in re.findall(r"``([{\[].*?[}\]])``", " ".join(entry.split()))
+    ]
+    assert len(shown) == 5
+    for option in shown:
+        parsed("--lr_warmup.warmup=5", option)
+    names = re.findall(r"``([a-z_0-9]+)`` \(", " ".join("\n".join(entries).split()))
+    assert {*get_args(DecayName), *WARMUP_NAMES} <= set(names)
+    for name in names:
+        parsed(f"--lr_warmup.{'decay' if name in get_args(DecayName) else 'warmup'}={name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PL_FIT__LR_WARMUP__WARMUP", "3", LearningRateWarmup(3)),
+        ("PL_FIT__LR_WARMUP", "{warmup: 3, decay: linear}", LearningRateWarmup(3, "linear")),
+        (
+            "PL_FIT__LR_WARMUP__DECAY",
+            "{class_path: CosineDecay, init_args: {final: 0.1}}",
+            LearningRateWarmup(decay=CosineDecay(0.1)),
+        ),
+        ("PL_FIT__LR_WARMUP", "null", LearningRateWarmup()),
+    ],
+)
+def test_environment_variables_of_a_subcommand(
+    name: str, value: str, expected: LearningRateWarmup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    tool, fit = LightningArgumentParser(default_env=True), a_parser(default_env=True)
+    tool.add_subcommands().add_subcommand("fit", fit)
+    callback = instantiated(tool, tool.parse_args(["fit"])).fit.lr_warmup
+    assert curves(callback) == curves(expected)
+
+
+def test_an_option_wins_over_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_LR_WARMUP__WARMUP", "3")
+    parser = a_parser(default_env=True)
+    callback = instantiated(parser, parser.parse_args(["--lr_warmup.warmup=7"])).lr_warmup
+    assert curves(callback) == curves(LearningRateWarmup(7))
+
+
+def test_a_file_wins_over_an_environment_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PL_LR_WARMUP__WARMUP", "3")
+    (tmp_path / "config.yaml").write_text("lr_warmup: {warmup: 7}\n")
+    parser = a_parser(default_env=True)
+    callback = instantiated(parser, parser.parse_args([f"--config={tmp_path / 'config.yaml'}"])).lr_warmup
+    assert curves(callback) == curves(LearningRateWarmup(7))

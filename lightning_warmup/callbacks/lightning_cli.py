@@ -31,7 +31,7 @@ def install() -> None:
     if hasattr(_typehints, "subclass_spec_as_namespace"):
         _typehints.subclass_spec_as_namespace = _class_of_a_short_name(_typehints.subclass_spec_as_namespace)
     ArgumentParser.error = _in_our_words(ArgumentParser.error)  # type: ignore[method-assign]
-    _actions._ActionConfigLoad.__call__ = _that_may_be_off(_actions._ActionConfigLoad.__call__)
+    _actions._ActionConfigLoad._load_config = _that_may_be_off(_actions._ActionConfigLoad._load_config)
 
 
 def _without_what_is_off(instantiate: Callable[..., Namespace]) -> Callable[..., Namespace]:
@@ -52,14 +52,10 @@ def _without_what_is_off(instantiate: Callable[..., Namespace]) -> Callable[...,
 
 
 def _that_may_be_off(load: Callable[..., Any]) -> Callable[..., Any]:
-    """``--lr_warmup=null`` and ``--lr_warmup=false`` say the same."""
+    """``--lr_warmup=null`` and ``--lr_warmup=false`` say the same, and so does an environment variable."""
 
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # Without arguments it is made, not called.
-        if args and self.dest in our_keys(args[0]) and args[2] in ("null", "false"):
-            args[1][self.dest] = None
-            return None
-        return load(self, *args, **kwargs)
+    def wrapped(self: Any, value: Any, parser: ArgumentParser) -> Any:
+        return None if value in ("null", "false") and self.dest in our_keys(parser) else load(self, value, parser)
 
     return wrapped
 
