@@ -78,7 +78,8 @@ def _told(instantiate: Callable[..., Namespace]) -> Callable[..., Namespace]:
 def _of_ours(error: ValueError) -> str | None:
     """What a class of ours has said, if the parser called it, and not the user's own code."""
     names = "|".join(import_module("lightning_warmup").__all__)
-    if among := re.search(rf"^ *- ((?:{names})\b[^\n]+)", str(error), re.MULTILINE):
+    among = re.search(rf"^ *- ((?:{names})\b[^\n]+)", str(error), re.MULTILINE)
+    if among and "Does not validate against any of the Union" in str(error):
         return among[1]  # the parser has tried every type of a list's entries
     modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
     called = [name for name in modules if name != __name__]

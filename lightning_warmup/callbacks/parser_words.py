@@ -138,6 +138,8 @@ def _first(key: str, checks: Any) -> str | None:
             check()
         except (ValueError, TypeError) as error:
             return f"{key}: {error}"
+        except Exception:  # a class of the user's, whose words these are not
+            return None
     return None
 
 
@@ -146,7 +148,8 @@ def _refused(key: str, owner: str, name: str, value: Any, message: str) -> str:
     if isinstance(value, _NestedArg):
         shape = _CLASS.search(message)
         call = f"{shape[1] if shape else owner}({value.key}={value.val!r})"
-        return f"{key}.{value.key}: {call} is no value for it; --{key}.help={shape and shape[1]} says what it takes."
+        more = f"--{key}.help={shape[1]}" if shape else "--help"
+        return f"{key}.{value.key}: {call} is no value for it; {more} says what it takes."
     return f"{key}: {owner}({name}={value!r}) is no value for it; --help says what it takes."
 
 
