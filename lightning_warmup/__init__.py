@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import lightning_warmup.moved  # noqa: F401  # the names of 0.1.0
@@ -149,6 +150,8 @@ def __dir__() -> list[str]:
 def _load() -> None:
     for name in __all__:
         getattr(sys.modules[__name__], name)
+    if find_spec("jsonargparse") is not None:
+        import_module(f"{__name__}.callbacks.lightning_cli").install()
 
 
 load_with_the_cli(_load)

@@ -5,6 +5,7 @@ import math
 import re
 import textwrap
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from jsonargparse import ArgumentError
@@ -42,6 +43,8 @@ from lightning_warmup import (
     StepDecay,
     Warmup,
 )
+from lightning_warmup.schedule.config import WARMUP_NAMES
+from lightning_warmup.schedule.decays import DecayName, decay_named
 from parsers import instantiated
 from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 
@@ -376,6 +379,47 @@ def test_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert curves(callback) == curves(LearningRateWarmup("2 epochs", CosineDecay(0.3)))
 
 
+@pytest.mark.parametrize("off", ["null", "false"])
+@pytest.mark.parametrize("way", ["file", "file over file", "option", "option over file"])
+def test_a_key_that_is_null_or_false_is_off(off: str, way: str, tmp_path: Path) -> None:
+    (tmp_path / "on.yaml").write_text("lr_warmup: {warmup: 4, decay: cosine}\n")
+    (tmp_path / "off.yaml").write_text(f"lr_warmup: {off}\n")
+    last = f"--lr_warmup={off}" if "option" in way else f"--config={tmp_path / 'off.yaml'}"
+    callback = parsed(*([f"--config={tmp_path / 'on.yaml'}"] if "over" in way else []), last)
+    assert callback._config.idle
+
+
+def test_what_is_off_goes_on_again_by_an_option(tmp_path: Path) -> None:
+    (tmp_path / "off.yaml").write_text("lr_warmup: null\n")
+    callback = parsed(f"--config={tmp_path / 'off.yaml'}", "--lr_warmup.warmup=4")
+    assert curves(callback) == curves(LearningRateWarmup(4))
+
+
+def test_a_run_whose_key_is_null_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "off.yaml").write_text("lr_warmup: null\n")
+    digits(monkeypatch, "fit", "--config=off.yaml", *QUICKLY, "--trainer.max_epochs=1")
+    assert logged_lrs(tmp_path) == {"backbone": [0.1] * 4, "head": [0.1] * 4}
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "one_minus_sqrt", "polynomial"])
+def test_an_option_changes_an_entry_of_a_short_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "short.yaml").write_text(f"lr_warmup: {{warmup: 4, decay: {name}}}\n")
+    callback = parsed(f"--config={tmp_path / 'short.yaml'}", "--lr_warmup.decay.final=0.1")
+    shape = type(decay_named(name))(final=0.1)  # type: ignore[call-arg]
+    assert curves(callback) == curves(LearningRateWarmup(4, shape))
+
+
+def test_an_option_changes_an_entry_of_a_short_name_in_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = "{class_path: LearningRateWarmup, init_args: {warmup: 2, decay: linear}}"
+    (tmp_path / "list.yaml").write_text(f"trainer: {{callbacks: [{entry}]}}\n")
+    option = "--trainer.callbacks.decay.final=0.5"
+    digits(monkeypatch, "fit", "--config=list.yaml", *QUICKLY, "--trainer.max_epochs=1", option)
+    lrs = LearningRateWarmup(2, LinearDecay(0.5)).values(0.1, total_steps=4)
+    assert logged_lrs(tmp_path) == {"backbone": pytest.approx(lrs), "head": pytest.approx(lrs)}
+
+
 @pytest.mark.parametrize(("line", "expected"), COMMAND_LINES, ids=lambda part: part if isinstance(part, str) else "")
 def test_what_is_printed_can_be_fed_back(line: str, expected: LearningRateWarmup, tmp_path: Path) -> None:
     parser = a_parser()
@@ -437,3 +481,75 @@ def test_help_of_the_tool_lists_every_shape(
             assert f"lightning_warmup.{shape.__name__}" in "".join(text.split())
     inside = set(re.findall(r"lightning_warmup\.[a-z]\w*\.\w+", text))
     assert not inside, "a class of the inside is offered as a choice"
+
+
+def help_of_our_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines of ``--help`` that are on the key ``lr_warmup``."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        digits(monkeypatch, "fit", "--help")
+    lines = capsys.readouterr().out.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if line.startswith("Warm the learning rate up"))
+    return lines[first : lines.index("", first)]
+
+
+def test_help_on_our_key_is_short(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = help_of_our_key(monkeypatch, capsys)
+    assert any("--lr_warmup.decay_from" in line for line in lines)
+    assert len(lines) < 200
+
+
+def test_what_help_shows_as_an_option_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = "\n".join(help_of_our_key(monkeypatch, capsys)).split("\n  --lr_warmup.")[1:]
+    shown = [
+        f"--lr_warmup.{re.split(r'[ ,]', entry)[0]}={value}"
+        for entry in entries
+        for value in re.findall(r"``([{\[].*?[}\]])``", " ".join(entry.split()))
+    ]
+    assert len(shown) == 5
+    for option in shown:
+        parsed("--lr_warmup.warmup=5", option)
+    names = re.findall(r"``([a-z_0-9]+)`` \(", " ".join("\n".join(entries).split()))
+    assert {*get_args(DecayName), *WARMUP_NAMES} <= set(names)
+    for name in names:
+        parsed(f"--lr_warmup.{'decay' if name in get_args(DecayName) else 'warmup'}={name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PL_FIT__LR_WARMUP__WARMUP", "3", LearningRateWarmup(3)),
+        ("PL_FIT__LR_WARMUP", "{warmup: 3, decay: linear}", LearningRateWarmup(3, "linear")),
+        (
+            "PL_FIT__LR_WARMUP__DECAY",
+            "{class_path: CosineDecay, init_args: {final: 0.1}}",
+            LearningRateWarmup(decay=CosineDecay(0.1)),
+        ),
+        ("PL_FIT__LR_WARMUP", "null", LearningRateWarmup()),
+    ],
+)
+def test_environment_variables_of_a_subcommand(
+    name: str, value: str, expected: LearningRateWarmup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    tool, fit = LightningArgumentParser(default_env=True), a_parser(default_env=True)
+    tool.add_subcommands().add_subcommand("fit", fit)
+    callback = instantiated(tool, tool.parse_args(["fit"])).fit.lr_warmup
+    assert curves(callback) == curves(expected)
+
+
+def test_an_option_wins_over_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_LR_WARMUP__WARMUP", "3")
+    parser = a_parser(default_env=True)
+    callback = instantiated(parser, parser.parse_args(["--lr_warmup.warmup=7"])).lr_warmup
+    assert curves(callback) == curves(LearningRateWarmup(7))
+
+
+def test_a_file_wins_over_an_environment_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PL_LR_WARMUP__WARMUP", "3")
+    (tmp_path / "config.yaml").write_text("lr_warmup: {warmup: 7}\n")
+    parser = a_parser(default_env=True)
+    callback = instantiated(parser, parser.parse_args([f"--config={tmp_path / 'config.yaml'}"])).lr_warmup
+    assert curves(callback) == curves(LearningRateWarmup(7))

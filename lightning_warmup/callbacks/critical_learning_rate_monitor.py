@@ -51,6 +51,9 @@ class CriticalLearningRateMonitor(_LetsGo):
         self._live: LiveBatch | None = None
         self._last: float | None = None
 
+    def __repr__(self) -> str:
+        return f"CriticalLearningRateMonitor({'' if self.every_n_steps == 100 else self.every_n_steps})"
+
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._live = self._last = None

@@ -44,6 +44,9 @@ class GradientInitializedAdam(_LetsGo):
         >>> trainer = Trainer(max_steps=1000, callbacks=callbacks, logger=False, enable_checkpointing=False)
     """
 
+    def __repr__(self) -> str:
+        return "GradientInitializedAdam()"
+
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         for optimizer in trainer.optimizers:

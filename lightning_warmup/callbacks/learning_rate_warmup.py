@@ -32,20 +32,26 @@ class LearningRateWarmup(ScheduleCallback):
     whole intervals. Two of these callbacks on one Trainer need different ``optimizer`` indices.
 
     Args:
-        warmup: How long to warm up: a duration (then linear), or a shape such as ``CosineWarmup("5%")``. A duration is
-            500 (steps, or epochs with ``interval="epoch"``), a share of the run as 0.05 or "5%", or "500 steps",
-            "5 epochs", "50000 samples". What has no length has a short name: ``"untuned_linear"``,
-            ``"untuned_exponential"``, ``"radam"``, ``"sqrt_beta2"``, ``"catapult"``.
-        decay: What follows: a shape such as ``CosineDecay(final=0.1)``; its short name ``"constant"``, ``"linear"``,
-            ``"cosine"``, ``"polynomial"``, ``"inverse_sqrt"`` or ``"one_minus_sqrt"``; a list of ``DecayPart``, one
-            after the other; or None for no decay.
+        warmup: How long to warm up, linearly: a duration, which is 500 (steps, or epochs with ``interval="epoch"``), a
+            share of the run as 0.05 or "5%", or "500 steps", "5 epochs", "50000 samples". Or a shape:
+            ``CosineWarmup("5%")``, in YAML and as an option ``{class_path: CosineWarmup, init_args: {duration: 5%}}``.
+            What has no length has a short name: from β2 ``untuned_linear`` (a line), ``untuned_exponential`` (an
+            exponential), ``radam`` (RAdam's factor), ``sqrt_beta2`` (its square root); and ``catapult``, which the run
+            itself measures.
+        decay: What follows, by its short name: ``constant`` (none), ``linear`` (a line to 0), ``cosine`` (half a cosine
+            to 0), ``polynomial`` (a line to 0; with ``power``, a power of it), ``one_minus_sqrt`` (1 − √u, to 0),
+            ``inverse_sqrt`` (one over the root of the steps). Or a shape: ``CosineDecay(final=0.1)``, in YAML and as an
+            option ``{class_path: CosineDecay, init_args: {final: 0.1}}``. Or one after the other, a list of
+            ``DecayPart``: ``[{decay: constant, duration: 80%}, {decay: linear}]``. None: no decay.
         warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
-            a param group (or ``"default"``) to one of these. None: target / (N + 1). ``"critical"``, or
-            ``CriticalLearningRate(safety=0.5)``: half of the critical learning rate, measured on the first batch,
-            which makes the warmup so much shorter.
+            a param group (or ``"default"``) to one of these. None: target / (N + 1). ``"critical"``: half of the
+            critical learning rate, measured on the first batch, which makes the warmup so much shorter; another part
+            of it is ``CriticalLearningRate(safety=0.3)``, in YAML and as an option
+            ``{class_path: CriticalLearningRate, init_args: {safety: 0.3}}``.
         target_lr: Learning rate at the end of the warmup: None for the optimizer's own ``lr``; a number ≥ 0; a mapping
-            by group name (a null entry: that group's own ``lr``); or ``LinearScaling(reference_batch_size)`` or
-            ``SquareRootScaling(reference_batch_size)``.
+            by group name (a null entry: that group's own ``lr``); or by the batch size,
+            ``LinearScaling(reference_batch_size=256)`` or ``SquareRootScaling``, in YAML and as an option
+            ``{class_path: LinearScaling, init_args: {reference_batch_size: 256}}``.
         hold: Duration (as ``warmup``) at the target between warmup and decay.
         decay_duration: Duration (as ``warmup``) of the decay, which then ends where the cooldown begins; instead of
             ``hold``.

@@ -54,6 +54,11 @@ class LossSpikeMonitor(_LetsGo):
         self.threshold = threshold
         self._reset()
 
+    def __repr__(self) -> str:
+        parts = [] if self.window == 20 else [f"window={self.window}"]
+        parts += [] if self.threshold == 2.0 else [f"threshold={self.threshold}"]
+        return f"LossSpikeMonitor({', '.join(parts)})"
+
     def _reset(self) -> None:
         # Every rank feeds it the same numbers: there is nothing left to sync.
         self._running = RunningMean(self.window, sync_on_compute=False)

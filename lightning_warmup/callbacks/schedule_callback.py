@@ -54,6 +54,22 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         return self._config.measured_warmup is not None
 
     def __repr__(self) -> str:
+        """What was set, as it can be written again."""
+        config = self._config
+        parts: list[str] = []
+        for entry in fields(config):
+            name = {"initial": config.initial_name, "target": config.target_name}.get(entry.name, entry.name)
+            value = getattr(config, entry.name)
+            if not entry.init or value == entry.default or (name, value) == ("parameter", "lr"):
+                continue
+            first = name == "parameter" or (config.parameter == "lr" and name == "warmup")
+            second = config.parameter == "lr" and name == "decay" and len(parts) == 1
+            parts.append(f"{value!r}" if first or second else f"{name}={value!r}")
+        return f"{config.owner}({', '.join(parts)})"
+
+    @property
+    def _quoted(self) -> str:
+        """Which callback it is, for messages: with its two main parameters by their names."""
         config = self._config
         parts = [] if config.parameter == "lr" else [f"parameter={config.parameter!r}"]
         parts += [f"warmup={config.warmup!r}", f"decay={config.decay!r}"]
@@ -193,13 +209,14 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
             if isinstance(other, ScheduleCallback) and self._clashes(other):
                 parameter = self._config.parameter
                 raise MisconfigurationException(
-                    f"{self!r} and {other!r} both write {parameter!r} of the same optimizer. Remove one of them"
-                    " (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own optimizer=."
+                    f"{self._quoted} and {other._quoted} both write {parameter!r} of the same optimizer. Remove one"
+                    " of them (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own"
+                    " optimizer=."
                 )
             if isinstance(other, ScheduleCallback) and self._needs_beta2_of(other):
                 raise MisconfigurationException(
-                    f"{self!r} follows from β2, and {other!r} changes that in the run. Use a warmup with a length, or"
-                    " give each its own optimizer=."
+                    f"{self._quoted} follows from β2, and {other._quoted} changes that in the run. Use a warmup with"
+                    " a length, or give each its own optimizer=."
                 )
 
     def _needs_beta2_of(self, other: "ScheduleCallback") -> bool:
@@ -243,7 +260,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._config.idle:
-            self._fit = begin_fit(self, repr(self), self._config, self._before, trainer, pl_module, measurement_for)
+            self._fit = begin_fit(self, self._quoted, self._config, self._before, trainer, pl_module, measurement_for)
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
