@@ -34,7 +34,7 @@ def install() -> None:
     if hasattr(_typehints, "subclass_spec_as_namespace"):
         _typehints.subclass_spec_as_namespace = _class_of_a_short_name(_typehints.subclass_spec_as_namespace)
     ArgumentParser.error = _in_our_words(ArgumentParser.error)  # type: ignore[method-assign]
-    config_load = getattr(_actions, "_ActionConfigLoad", None)
+    config_load: Any = getattr(_actions, "_ActionConfigLoad", None)
     if hasattr(config_load, "_load_config"):
         config_load._load_config = _that_may_be_off(config_load._load_config)
 
