@@ -21,6 +21,7 @@ PROJECTS = {
     "neuralforecast": "neuralforecast",
     "pytorch_forecasting": "pytorch-forecasting",
     "pytorch_tabular": "pytorch-tabular requests",  # which it imports without asking for it
+    "gluonts": "gluonts[torch]",
 }
 
 
