@@ -22,6 +22,7 @@ PROJECTS = {
     "pytorch_forecasting": "pytorch-forecasting",
     "pytorch_tabular": "pytorch-tabular requests",  # which it imports without asking for it
     "gluonts": "gluonts[torch]",
+    "chemprop": "chemprop",
 }
 
 
