@@ -23,6 +23,7 @@ PROJECTS = {
     "pytorch_tabular": "pytorch-tabular requests",  # which it imports without asking for it
     "gluonts": "gluonts[torch]",
     "chemprop": "chemprop",
+    "scvi_tools": "scvi-tools",
 }
 
 
