@@ -21,6 +21,9 @@ PROJECTS = {
     "neuralforecast": "neuralforecast",
     "pytorch_forecasting": "pytorch-forecasting",
     "pytorch_tabular": "pytorch-tabular requests",  # which it imports without asking for it
+    "gluonts": "gluonts[torch]",
+    "chemprop": "chemprop",
+    "scvi_tools": "scvi-tools",
 }
 
 
