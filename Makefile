@@ -1,13 +1,16 @@
 # One command each; the first of them makes .venv, which takes a minute or two.
+INSTALLING = @echo "making $(@D): pip installs torch, Lightning and the rest (once, a minute or two; silent at times)"
 PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects
 
-demo: .venv/ready ## train on real digits, print the accuracy, draw the run
-	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
+demo: .venv/ready ## train on real digits with a warmup and without, print the accuracies, draw both runs
+	@echo "training a small network on handwritten digits, without a warmup and with one: half a minute"
+	$(BIN)/python examples/demo.py
 
 test: .venv/ready ## all tests but the slow ones
+	@echo "running all tests but the slow ones: minutes, on two cores"
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
 slow: .venv/ready ## the slow ones
@@ -79,6 +82,7 @@ projects: ## our callback in the projects of others, each in an environment of i
 
 # The stamp is written last: an interrupted installation is taken up again, and so is one whose pins have changed.
 .venv/ready: pyproject.toml constraints.txt
+	$(INSTALLING)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
 	touch $@
@@ -89,6 +93,7 @@ projects: ## our callback in the projects of others, each in an environment of i
 
 # This package is not installed in it, which would bring lightning: the tests run from here.
 .venv-pytorch-lightning/ready: pyproject.toml constraints.txt
+	$(INSTALLING)
 	$(PYTHON) -m venv .venv-pytorch-lightning
 	.venv-pytorch-lightning/bin/python -m pip install -c constraints.txt pytorch-lightning 'jsonargparse[signatures]' pytest
 	touch $@
@@ -96,6 +101,7 @@ projects: ## our callback in the projects of others, each in an environment of i
 # TORCH=2.13.0 takes that torch instead: where no CPU build of the right one is at hand, pip brings several GB of CUDA.
 .venv-oldest/ready: PYTHON = python3.10
 .venv-oldest/ready: pyproject.toml
+	$(INSTALLING)
 	$(PYTHON) -m venv --clear .venv-oldest
 	sed -n '/^dependencies/,/^\[tool/p' pyproject.toml | grep -oE '[a-z-]+(\[[a-z]+\])?>=[0-9.]+' \
 		| sed 's/\[.*\]//; s/>=/==/; $(if $(TORCH),s/^torch==.*/torch==$(TORCH)/)' > .venv-oldest/lowest.txt
@@ -104,11 +110,13 @@ projects: ## our callback in the projects of others, each in an environment of i
 
 .venv-newest/ready: PYTHON = python3.13
 .venv-newest/ready: pyproject.toml
+	$(INSTALLING)
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python -m pip install -e '.[dev]' $(TORCH:%=torch==%)
 	touch $@
 
 .venv-release/ready: constraints.txt
+	$(INSTALLING)
 	$(PYTHON) -m venv .venv-release
 	.venv-release/bin/python -m pip install -c constraints.txt build twine check-wheel-contents
 	touch $@

@@ -131,15 +131,16 @@ class DigitsCLI(LightningCLI):
         parser.add_lightning_class_args(LearningRateWarmup, "lr_warmup")
 
 
-def main() -> None:
-    """Train (``fit``), then test and draw the run."""
+def run(args: list[str] | None = None) -> DigitsCLI:
+    """Do what the command line says, or ``args`` in its place; ``fit`` trains."""
     # The images are in memory: a worker process would only copy them. The other is between Lightning 2.6 and torch.
     warnings.filterwarnings("ignore", ".*does not have many workers|.*LeafSpec")
     # So small a network gains nothing from threads, and on a busy machine they wait for each other.
     torch.set_num_threads(1)
-    cli = DigitsCLI(
+    return DigitsCLI(
         DigitClassifier,
         Digits,
+        args=args,
         seed_everything_default=1,
         auto_configure_optimizers=False,
         trainer_defaults={
@@ -153,6 +154,11 @@ def main() -> None:
             "callbacks": [LearningRateMonitor(logging_interval="step")],
         },
     )
+
+
+def main() -> None:
+    """Train (``fit``), then test and draw the run."""
+    cli = run()
     if cli.subcommand == "fit":
         (metrics,) = cli.trainer.test(cli.model, cli.datamodule, verbose=False)
         print(f"test accuracy: {metrics['test_accuracy']:.4f}")
