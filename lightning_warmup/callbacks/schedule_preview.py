@@ -15,7 +15,7 @@ from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import draw
 from lightning_warmup.training.lightning_names import Callback, DummyLogger, EndOfRun, MisconfigurationException
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
-from lightning_warmup.view.drawn import Curve, Drawn, RunFacts
+from lightning_warmup.view.drawn import Curve, Drawn, RunFacts, composed
 from lightning_warmup.view.phases import findings, phases
 from lightning_warmup.view.plot import FORMATS, save_previews
 from lightning_warmup.view.terminal import terminal
@@ -31,7 +31,7 @@ class SchedulePreview(Callback):
     shows the part already run, the part to come, and the checkpoint's plan beside the new one where they differ. No
     step is taken, no checkpoint saved, nothing logged. A plan that cannot be raises its error. A schedule that depends
     on the run itself is shown as far as it is known: with the start it would have without a measurement, say; before a
-    scheduler of the module's, what is shown is the factor on it.
+    scheduler of the module's, as the range that the warmup leaves it.
 
     From the command line: ``--trainer.callbacks+=lightning_warmup.SchedulePreview``. Not for strategies that start
     processes by ``spawn`` or ``fork``.
@@ -119,12 +119,12 @@ class _Scheduled:
     def __init__(self, scheduled: ScheduledOptimizer, schedule: Any) -> None:
         self.index, self.optimizer, self.steps = scheduled.index, scheduled.optimizer, scheduled.steps
         self.schedule = schedule
-        self._undamped = scheduled.undamped
+        self.undamped = scheduled.undamped
 
     def values(self, t: int, steps: int) -> list[float]:
         values: list[float] = self.schedule.values(t)
-        if self._undamped is not None:
-            values = [factor * value for factor, value in zip(values, self._undamped, strict=True)]
+        if self.undamped is not None:
+            values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
         return values
 
 
@@ -175,11 +175,14 @@ def _drawn(callback: ScheduleCallback, run: Run, scheduled: Any, *, several: boo
     ranges = {}
     if config.depends_on_the_run is not None:
         ranges[name] = f"{config.depends_on_the_run!r} depends on the run itself: shown is what is known of it"
+    if scheduled.undamped is not None:
+        ranges[name] = composed("scheduler", "where it stands now")
     groups = [group.get("name") for group in scheduled.optimizer.param_groups]
     if len(groups) > 1:
         groups = [group or f"group {i}" for i, group in enumerate(groups)]
     values = [[row[i] for row in rows] for i in range(len(groups))]
-    curves = [Curve(name, group, line, line) for group, line in zip(groups, values, strict=True)]
+    lowest = [line if scheduled.undamped is None else [0.0] * total for line in values]
+    curves = [Curve(name, *curve) for curve in zip(groups, lowest, values, strict=True)]
     return Drawn(title, curves, {name: found}, {name: said}, ranges, RunFacts(total, run.steps_per_epoch))
 
 

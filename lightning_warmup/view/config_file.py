@@ -146,3 +146,26 @@ def optimizers(node: Any) -> Iterator[Mapping[str, Any]]:
     elif isinstance(node, list):
         for value in node:
             yield from optimizers(value)
+
+
+def scheduler(node: Any) -> Mapping[str, Any] | None:
+    """The first torch scheduler that the file gives the module, wherever it stands; not that of a TorchDecay.
+
+    >>> scheduler({"lr_scheduler": "StepLR"})
+    {'class_path': 'StepLR'}
+    """
+    if isinstance(node, list):
+        return next((found for entry in node if (found := scheduler(entry)) is not None), None)
+    if not isinstance(node, Mapping):
+        return None
+    path = str(node.get("class_path", ""))
+    if path.rpartition(".")[2] == "TorchDecay":
+        return None
+    if path.startswith("torch.optim.lr_scheduler."):
+        return node
+    own = node.get("lr_scheduler")
+    if isinstance(own, str):
+        return {"class_path": own}
+    if isinstance(own, Mapping) and "class_path" in own:
+        return own
+    return scheduler(list(node.values()))

@@ -10,7 +10,7 @@ from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
 from lightning_warmup.schedule.resolve import planned_run, resolve, warmup_length
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
-from lightning_warmup.view.phases import Phase, findings, phases
+from lightning_warmup.view.phases import AT_THE_TARGET, Phase, findings, phases
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class RunFacts:
         batch_size: Samples of an optimizer step, over all processes and micro-batches, None if unknown.
         lr: The optimizer's own lr, or a mapping from group name to one; None if unknown.
         entries: Other entries of the optimizer: ``betas``, ``momentum``, ``weight_decay``.
+        scheduler: The module's own scheduler, None if there is none: its ``class_path`` and ``init_args``.
     """
 
     total_steps: int
@@ -30,6 +31,7 @@ class RunFacts:
     batch_size: int | None = None
     lr: float | Mapping[str, float] | None = None
     entries: Mapping[str, Any] | None = None
+    scheduler: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,23 @@ def number_of(name: str, value: Any) -> float:
     return float(value)
 
 
+def name_of(scheduler: Mapping[str, Any]) -> str:
+    """The class of a scheduler."""
+    return str(scheduler["class_path"]).rpartition(".")[2]
+
+
+def composed(name: str, limit: str) -> str:
+    """What is said of a warmup before the module's own scheduler."""
+    return f"× what the module's own {name} gives: the range it can take, if {name} does not climb above {limit}"
+
+
+def _climb(scheduler: Mapping[str, Any], own: float) -> float:
+    """How far above the optimizer's own lr a scheduler that has a ``max_lr`` goes."""
+    highest = (scheduler.get("init_args") or {}).get("max_lr")
+    known = isinstance(highest, int | float) and not isinstance(highest, bool) and own > 0
+    return max(1.0, highest / own) if known else 1.0  # type: ignore[operator]
+
+
 def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, python: bool = False) -> Drawn:
     """Work all schedules out.
 
@@ -129,11 +148,22 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
         said[name] = findings(way, schedule, found[name], [row[0] for row in rows])
         if config.depends_on_the_run is not None:
             ranges[name] = f"{config.depends_on_the_run!r} depends on the run itself: the range it can take"
+        scheduler = facts.scheduler if config.parameter == "lr" and config.decay is None else None
+        if config.override_module_scheduler:
+            scheduler = None
+        if scheduler is not None:
+            ranges[name] = composed(name_of(scheduler), "the optimizer's lr, or a max_lr of its own")
+            found[name] = [
+                replace(phase, name=name_of(scheduler)) if phase.name == AT_THE_TARGET else phase
+                for phase in found[name]
+            ]
         for i, group in enumerate(names):
             lines = [[row[i] for row in rows] for _, _, _, rows in drawn]
             low, high = lines[0], lines[0]
             if len(lines) > 1:
                 low, high = [list(map(pick, zip(*lines, strict=True))) for pick in (min, max)]
+            if scheduler is not None:
+                low, high = [0.0] * len(high), [value * _climb(scheduler, own[i]) for value in high]
             curves.append(Curve(name, group, low, high))
     return Drawn(title, curves, found, said, ranges, facts)
 

@@ -10,6 +10,9 @@ from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.schedule.step_decays import MultiStepDecay
 
+AT_THE_TARGET = "at the target"
+"""What comes after a warmup without a decay."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -45,7 +48,7 @@ def phases(schedule: Schedule, ticks: Sequence[int], planned: int | None) -> lis
     found = [Phase(_warmup_name(schedule), 0, warm)]
     end = total if planned is None else min(planned, total)
     if schedule.decay is None:
-        found.append(Phase("at the target", warm, end))
+        found.append(Phase(AT_THE_TARGET, warm, end))
     else:
         decay = max(warm, first_step(lambda t: schedule.decay_tick(t) >= schedule.decay_start))
         last = end

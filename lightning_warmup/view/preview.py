@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.view import config_file
-from lightning_warmup.view.drawn import Drawn, RunFacts, draw, number_of
+from lightning_warmup.view.drawn import Drawn, RunFacts, draw, name_of, number_of
 from lightning_warmup.view.plot import plot_previews
 from lightning_warmup.view.terminal import terminal
 
@@ -118,7 +118,33 @@ def preview_of_file(path: Path, overrides: Iterable[str], options: Options) -> P
     content = config_file.load(path)
     for option in overrides:
         config_file.override(content, option)
-    return Preview(**vars(draw(path.stem, config_file.schedules(content), facts_of(content, options))))
+    schedules, facts = config_file.schedules(content), facts_of(content, options)
+    if content.get("lr_scheduler") and facts.scheduler is not None:
+        for config in schedules:
+            check_one_master(config, facts.scheduler)
+    return Preview(**vars(draw(path.stem, schedules, facts)))
+
+
+def check_one_master(config: ScheduleConfig, scheduler: Mapping[str, Any]) -> None:
+    """Check that a schedule and the module's own scheduler do not both set the learning rate.
+
+    Raises:
+        ValueError: If they do, where training would stop.
+    """
+    if config.parameter != "lr" or config.override_module_scheduler:
+        return
+    name = name_of(scheduler)
+    if config.decay is not None:
+        raise ValueError(
+            f"{config.owner}(decay={config.decay!r}): the file's lr_scheduler, {name}, would decay the learning rate"
+            " too. Leave decay out for a warmup before it, give override_module_scheduler=True to run it without"
+            " effect, or leave lr_scheduler out."
+        )
+    if config.target is not None:
+        raise ValueError(
+            f"{config.owner}(target_lr={config.target!r}): without a decay the file's lr_scheduler, {name}, says where"
+            " the warmup leads. Leave target_lr out, or give override_module_scheduler=True and a decay."
+        )
 
 
 def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
@@ -158,7 +184,7 @@ def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
         if not isinstance(devices, int) or devices < 1:
             raise ValueError(f"the file has devices={devices!r}: give --devices, the number of processes.")
         size = options.batch_size * accumulation * devices * int(trainer.get("num_nodes") or 1)
-    return RunFacts(max_steps, per_epoch, size, lr, entries)
+    return RunFacts(max_steps, per_epoch, size, lr, entries, config_file.scheduler(content))
 
 
 def _limit(option: int | None, in_file: Any) -> int | None:

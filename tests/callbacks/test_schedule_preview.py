@@ -9,12 +9,13 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from packaging.version import Version
+from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader
 
 from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, SchedulePreview
 from lightning_warmup.callbacks import schedule_preview
-from runs import Line, Stream, fit, loader, trainer
+from runs import Line, RecordingSGD, Stream, fit, loader, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -76,6 +77,20 @@ def test_it_shows_what_training_uses(interval: Any, tmp_path: Path, monkeypatch:
     used = fit(callback, max_epochs=5).used
     fit([LearningRateWarmup(2, "cosine", interval=interval), SchedulePreview()], max_epochs=5)
     assert shown[0].curves[0].values == used
+
+
+def test_before_the_modules_own_scheduler_it_is_a_range(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(schedule_preview, "terminal", lambda drawn: shown.extend(drawn) or "")
+
+    def configure(module: Line) -> Any:
+        optimizer = RecordingSGD(module.parameters(), lr=0.1)
+        return [optimizer], [StepLR(optimizer, step_size=1)]
+
+    fit([LearningRateWarmup(4), SchedulePreview()], Line(configure), max_epochs=2)
+    (curve,) = shown[0].curves
+    assert (curve.values[2], curve.highest[2], curve.highest[-1]) == (0, pytest.approx(0.06), 0.1)
+    assert shown[0].ranges["lr"].startswith("× what the module's own scheduler gives")
 
 
 def test_a_plan_that_cannot_be_is_its_error() -> None:

@@ -109,7 +109,48 @@ def test_groups_are_lines_of_their_own(tmp_path: Path, capsys: Any) -> None:
     assert {curve["group"]: curve["values"][2] for curve in shown["curves"]} == {"backbone": 0.01, "head": 0.1}
 
 
+COMPOSED = """
+lr_scheduler: {class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 2}}
+lr_warmup: {warmup: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "highest"),
+    [
+        ([], 0.1),
+        (["--lr_scheduler=OneCycleLR", "--lr_scheduler.max_lr=0.3"], 0.3),
+        (["--lr_scheduler=ReduceLROnPlateau", "--lr_scheduler.monitor=val_loss"], 0.1),
+        (["--lr_scheduler=null", "--model.scheduler.class_path=torch.optim.lr_scheduler.StepLR"], 0.1),
+    ],
+)
+def test_before_the_modules_own_scheduler_it_is_a_range(
+    options: list[str], highest: float, tmp_path: Path, capsys: Any
+) -> None:
+    path, run = config(tmp_path, COMPOSED), ["--lr=0.1", "--max-steps=10"]
+    (curve,) = as_json(capsys, path, *run, *options)["curves"]
+    assert curve["lowest"] == [0] * 10
+    warmup = LearningRateWarmup(4).values(0.1, total_steps=10, steps_per_epoch=10)
+    assert curve["highest"] == pytest.approx([lr * highest / 0.1 for lr in warmup])
+    assert main(["preview", path, *run, *options, "--output", str(tmp_path / "lr.svg")]) == 0
+    assert "× what the module's own " in capsys.readouterr().out
+
+
+def test_a_scheduler_without_effect_leaves_no_range(tmp_path: Path, capsys: Any) -> None:
+    override = ["--lr_warmup.override_module_scheduler=true", "--lr_warmup.decay=cosine"]
+    (curve,) = as_json(capsys, config(tmp_path, COMPOSED), "--lr=0.1", "--max-steps=10", *override)["curves"]
+    assert curve["values"] == LearningRateWarmup(4, "cosine").values(0.1, total_steps=10, steps_per_epoch=10)
+    torchs = "{class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 2}}"
+    decay = f"--lr_warmup.decay={{class_path: TorchDecay, init_args: {{scheduler: {torchs}}}}}"
+    (curve,) = as_json(capsys, config(tmp_path, KEY), "--lr=0.1", "--max-steps=10", decay, "--lr_warmup.warmup=2")[
+        "curves"
+    ]
+    assert curve["values"][:5] == pytest.approx([0.1 / 3, 0.2 / 3, 0.1, 0.1, 0.01])
+
+
 MISSING = [
+    (COMPOSED, ["--lr=0.1", "--max-steps=50", "--lr_warmup.decay=cosine"], "StepLR, would decay the learning rate too"),
+    (COMPOSED, ["--lr=0.1", "--max-steps=50", "--lr_warmup.target_lr=1"], "StepLR, says where the warmup leads"),
     (KEY, ["--max-steps=10"], "LearningRateWarmup: the optimizer's own lr is not known: give --lr."),
     (KEY, ["--lr=0.1"], "the file does not say how long the run is: give --max-epochs or --max-steps."),
     (KEY, ["--lr=0.1", "--max-epochs=2"], "give --steps-per-epoch"),
