@@ -3,14 +3,22 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from lightning_warmup.converters import command as convert_command
 from lightning_warmup.view import command
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 2 where something is missing or wrong."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="lightning-warmup", description="Learning-rate schedules for PyTorch Lightning.", allow_abbrev=False
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -19,11 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(arguments)
     try:
         options.run(options, rest)
-    except ValueError as error:
+    except (ValueError, ModuleNotFoundError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    except ModuleNotFoundError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}\n")
         return 2
     return 0
 

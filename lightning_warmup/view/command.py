@@ -21,6 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="see what the schedules of a LightningCLI's YAML will do",
         description="See what the schedules of a LightningCLI's YAML will do, without importing your model or data.",
         epilog="Dotted options override the file, as in training: --lr_warmup.warmup=5% --trainer.max_epochs=20.",
+        allow_abbrev=False,
     )
     parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml", help="one run each; several: compared")
     count = _Count(1)

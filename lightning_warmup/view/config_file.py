@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,20 @@ from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.view.plain_config import config_from, parameters_of
 
 CALLBACKS = ("LearningRateWarmup", "HyperparameterWarmup")
+
+KEYS = ("lr_warmup", "trainer", "model", "data", "optimizer", "lr_scheduler", "seed_everything", "ckpt_path")
+"""What a LightningCLI has, whether the file names it or not."""
+
+PREVIEWS = (
+    *("lr", "steps-per-epoch", "max-epochs", "max-steps", "accumulate-grad-batches", "devices", "betas", "batch-size"),
+    *("width", "output", "csv", "json"),
+)
+"""The preview's own options."""
+
+OF_THE_TRAINER = (
+    *("max_epochs", "max_steps", "accumulate_grad_batches", "limit_train_batches", "devices", "num_nodes", "callbacks"),
+)
+"""What is read of the Trainer's arguments."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -64,6 +79,10 @@ def override(content: dict[str, Any], option: str) -> None:
     {'lr_warmup': {'decay': {'class_path': 'CosineDecay', 'init_args': {'final': 0.1}}}}
     """
     name, equals, value = option.partition("=")
+    first = name[2:].split(".")[0].rstrip("+")
+    meant = get_close_matches(first, {*content, *KEYS, *PREVIEWS}, n=1, cutoff=0.8)
+    if name.startswith("--") and meant and first not in {*content, *KEYS}:
+        raise ValueError(f"{option!r}: neither the file nor the preview has {first!r}. Did you mean '--{meant[0]}'?")
     if not name.startswith("--") or not equals:
         raise ValueError(f"{option!r} is no option of the config: write --{name.lstrip('-')}=value.")
     *path, last = name[2:].split(".")
@@ -103,6 +122,23 @@ def _class_of_short_name(key: str, name: str) -> str:
     return type(decay_named(name, "LearningRateWarmup")).__name__ if key == "decay" else name
 
 
+def trainer_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The Trainer's arguments.
+
+    Raises:
+        ValueError: If one of them is all but one that decides on the schedule, and would go unheard.
+    """
+    trainer = content.get("trainer") or {}
+    if not isinstance(trainer, Mapping):
+        raise ValueError(f"trainer: {trainer!r} is no mapping.")
+    for name in trainer:
+        # So close that neither min_epochs nor limit_val_batches is taken for another.
+        meant = get_close_matches(str(name), OF_THE_TRAINER, n=1, cutoff=0.88)
+        if meant and name not in OF_THE_TRAINER:
+            raise ValueError(f"trainer.{name}: the Trainer has no such argument. Did you mean {meant[0]!r}?")
+    return trainer
+
+
 def schedules(content: Mapping[str, Any]) -> list[ScheduleConfig]:
     """The schedules of our callbacks: in ``trainer.callbacks``, and as keys of their own.
 
@@ -118,7 +154,7 @@ def schedules(content: Mapping[str, Any]) -> list[ScheduleConfig]:
         ours = key.endswith("warmup") or (set(value) <= names and names & set(value) - {"optimizer", "total"})
         if ours and "class_path" not in value:
             found.append(config_from(owner, value))
-    callbacks = (content.get("trainer") or {}).get("callbacks") or []
+    callbacks = trainer_of(content).get("callbacks") or []
     for entry in callbacks if isinstance(callbacks, list) else [callbacks]:
         path = entry if isinstance(entry, str) else entry.get("class_path", "")
         name = str(path).rpartition(".")[2]

@@ -12,6 +12,9 @@ from lightning_warmup.schedule.resolve import planned_run, resolve, warmup_lengt
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
 from lightning_warmup.view.phases import AT_THE_TARGET, Phase, findings, phases
 
+MOST_STEPS = 10_000_000
+"""Of a preview, which holds the value of every step."""
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -121,6 +124,8 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
     def option(name: str) -> str:
         return f"{name}=..." if python else f"--{name.replace('_', '-')}"
 
+    if facts.total_steps > MOST_STEPS:
+        raise ValueError(f"{facts.total_steps:,} steps are too many to draw, {MOST_STEPS:,} at most: name fewer.")
     run = Run(
         steps=facts.total_steps,
         epochs=None if facts.steps_per_epoch is None else -(-facts.total_steps // facts.steps_per_epoch),

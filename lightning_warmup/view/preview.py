@@ -149,7 +149,7 @@ def check_one_master(config: ScheduleConfig, scheduler: Mapping[str, Any]) -> No
 
 def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
     """The run that a file describes."""
-    trainer = content.get("trainer") or {}
+    trainer = config_file.trainer_of(content)
     found = list(config_file.optimizers(content))
     entries = dict(found[0]) if found else {}
     if options.betas is not None:

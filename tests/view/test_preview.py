@@ -173,10 +173,45 @@ MISSING = [
     ("trainer: {max_epochs: 3}\n", [], "configures no schedule"),
     ("- 1\n", [], "holds a list"),
     ("a: [\n", [], "is no YAML"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "--step-per-epoch=5"], "Did you mean '--steps-per-epoch'?"),
+    (KEY, ["--lr=0.1", "--max-step", "50"], "Did you mean '--max-steps'?"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmpu.warmup=3"], "Did you mean '--lr_warmup'?"),
+    (KEY, ["--lr=0.1", "--steps-per-epoch=5", "--trainer.max_epoch=3"], "trainer.max_epoch: the Trainer has no such"),
+    (KEY + "trainer: 3\n", ["--lr=0.1", "--max-steps=50"], "trainer: 3 is no mapping"),
+    (KEY, ["--lr=0.1", "--max-steps=10000001"], "10,000,001 steps are too many to draw"),
     (KEY, ["--lr=0.1", "--max-steps=50", "--output=lr.gif"], "--output lr.gif: write .png"),
     (KEY, ["--lr=0.1", "--max-steps=50", "lr_warmup.warmup=5"], "write --lr_warmup.warmup=value"),
     (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmup.warmup"], "'--lr_warmup.warmup' is no option of the config"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND (see lightning-warmup --help)"),
+        (["preview"], "the following arguments are required: CONFIG.yaml (see lightning-warmup preview --help)"),
+        (["preview", "run.yaml", "--lr=x"], "argument --lr: 'x': expected a number ≥ 0"),
+        (["convert", "tmm", "run.yaml"], "argument FORMAT: invalid choice: 'tmm'"),
+    ],
+)
+def test_no_usage_dump(arguments: list[str], message: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json", "--output"])
+def test_what_cannot_be_written(option: str, tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "nowhere" / "lr.svg"
+    assert main(["preview", config(tmp_path, KEY), "--lr=0.1", "--max-steps=50", option, str(file)]) == 2
+    assert capsys.readouterr().err == f"error: {file}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("name", ["min_epochs", "max_time", "limit_val_batches", "limit_test_batches", "min_steps"])
+def test_what_the_trainer_has_besides_is_not_mistaken(name: str, tmp_path: Path) -> None:
+    assert main(["preview", config(tmp_path, KEY), "--lr=0.1", "--max-steps=50", f"--trainer.{name}=3"]) == 0
 
 
 @pytest.mark.parametrize(("text", "options", "message"), MISSING)
