@@ -132,7 +132,10 @@ def save_previews(previews: Sequence[Drawn], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    from matplotlib import pyplot
+
     figure, _ = plot_previews(previews)
+    pyplot.close(figure)  # pyplot keeps what is not closed
     if path.suffix != ".html":
         figure.savefig(path, dpi=150)
         return
