@@ -1,5 +1,5 @@
-# One command each; the first of them makes .venv, which takes a minute or two.
-INSTALLING = @echo "making $(@D): pip installs torch, Lightning and the rest (once, a minute or two; silent at times)"
+# One command each; the first of them makes .venv, which takes a few minutes.
+INSTALLING = @echo "making $(@D): pip installs torch, Lightning and the rest (once, a few minutes, mostly silent)"
 PYTHON ?= python3
 BIN = .venv/bin
 

@@ -186,8 +186,9 @@ def test_the_tests_that_are_named_are_there() -> None:
             assert name in [file.stem for file in files] or f"def {name}(" in there, f"{path.name}: {name}"
 
 
-def test_which_schedule_to_write() -> None:
-    rows = cells(ROOT / "docs" / "which_schedule.md", "write")
+@pytest.mark.parametrize("page", ["README.md", "docs/which_schedule.md"])
+def test_which_schedule_to_write(page: str) -> None:
+    rows = cells(ROOT / page, "write")
     for (python,) in rows:
         callback = eval(python, NAMES)
         if "Plateau" not in python:  # which has no values without a run
