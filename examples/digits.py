@@ -159,7 +159,7 @@ def run(args: list[str] | None = None) -> DigitsCLI:
 def main() -> None:
     """Train (``fit``), then test and draw the run."""
     cli = run()
-    if cli.subcommand == "fit":
+    if cli.subcommand == "fit" and cli.trainer.global_step > 0:  # a SchedulePreview ends it before
         (metrics,) = cli.trainer.test(cli.model, cli.datamodule, verbose=False)
         print(f"test accuracy: {metrics['test_accuracy']:.4f}")
         if isinstance(cli.trainer.logger, CSVLogger):

@@ -118,7 +118,7 @@ def _jumps(found: Sequence[Phase], values: Sequence[float]) -> list[str]:
     jumps = [
         step + 1
         for step, (before, after) in enumerate(pairwise(values))
-        if abs(after - before) > highest / 4 and not _climbs_fast(found, step + 1)
+        if abs(after - before) > highest * (1 + 1e-9) / 4 and not _climbs_fast(found, step + 1)
     ]
     shown = [f"step {step:,}: {values[step - 1]:.4g} → {values[step]:.4g}" for step in jumps[:3]]
     if not jumps:

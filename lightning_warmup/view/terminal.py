@@ -1,7 +1,9 @@
 """Previews in a terminal: a chart, the phases, the first and last values, and what stands out."""
 
 import shutil
+import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lightning_warmup.view.drawn import Curve, Drawn
 
@@ -50,17 +52,18 @@ def _chart(previews: Sequence[Drawn], parameter: str, width: int) -> str:
     chart = plotext.figure
     chart.clear()
     chart.theme("colorless")  # as readable on a light terminal as on a dark one, and in a file
+    plotext.terminal.limit(False, False)  # a width that was asked for holds in a file too
     chart.plot_size(width, 18)
     lines = [
         (_label(preview, curve, which, many=len(previews) > 1), values)
         for preview in previews
-        for curve in preview.of(parameter)
+        for curve in _with_all_names(preview.of(parameter))
         for which, values in _lines(curve)
     ]
-    for i, (label, values) in enumerate(lines):
+    for i, (_, values) in enumerate(lines):
         steps = _thinned(len(values), 4 * width)
-        signal = chart.signal(steps, [values[step] for step in steps], marker=MARKERS[i % len(MARKERS)]).lines()
-        chart.draw(signal.label(label) if label else signal)
+        marker = MARKERS[i % len(MARKERS)]
+        chart.draw(chart.signal(steps, [values[step] for step in steps], marker=marker).lines())
     chart.title(parameter)
     chart.label("optimizer step", "x")
     lowest, highest = min(min(values) for _, values in lines), max(max(values) for _, values in lines)
@@ -71,7 +74,11 @@ def _chart(previews: Sequence[Drawn], parameter: str, width: int) -> str:
     last = max(len(values) for _, values in lines) - 1
     places = sorted({last * i // 4 for i in range(5)})
     chart.ruler("x").ticks(places, [f"{place:,}" for place in places])
-    return "\n".join(line.rstrip() for line in plotext.uncolorize(str(chart.build())).splitlines())
+    drawn = [line.rstrip() for line in plotext.uncolorize(str(chart.build())).splitlines()]
+    if any(label for label, _ in lines):  # beneath, for within it would hide a part of the curves
+        shown = [f"{MARKERS[i % len(MARKERS)].replace('hd', '▞')} {label}" for i, (label, _) in enumerate(lines)]
+        drawn += textwrap.wrap("   ".join(shown), width - 6, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join(drawn)
 
 
 def _lines(curve: Curve) -> list[tuple[str, Sequence[float]]]:
@@ -94,16 +101,21 @@ def _told(preview: Drawn, parameter: str, *, named: bool) -> str:
     lines = [f"{preview.title}: {parameter}" if named else parameter]
     if parameter in preview.ranges:
         lines.append(f"  {preview.ranges[parameter]}")
-    curves = preview.of(parameter)
-    header = ["phase", "from step", "to step", "length", *[curve.group or "value from → to" for curve in curves]]
+    curves = _with_all_names(preview.of(parameter))
+    header = ["phase", "from step", "to step", "length", "value from → to"]
     rows = []
     for phase in preview.phases[parameter]:
         last = phase.end - 1
+        cells = [phase.name, f"{phase.start:,}", f"{last:,}", f"{phase.end - phase.start:,}"]
         ends = [
             f"{_between(curve.values, curve.highest, phase.start)} → {_between(curve.values, curve.highest, last)}"
             for curve in curves
         ]
-        rows.append([phase.name, f"{phase.start:,}", f"{last:,}", f"{phase.end - phase.start:,}", *ends])
+        if len(curves) == 1:
+            rows.append([*cells, *ends])
+        else:  # a column for each would not fit into a terminal
+            rows.append([*cells, ""])
+            rows += [[f"  {curve.group}", "", "", "", value] for curve, value in zip(curves, ends, strict=True)]
     lines += table(header, rows)
     for curve in curves:
         of = f" of {curve.group}" if curve.group else ""
@@ -115,6 +127,19 @@ def _told(preview: Drawn, parameter: str, *, named: bool) -> str:
     return "\n".join(lines)
 
 
+def _with_all_names(curves: Sequence[Curve]) -> list[Curve]:
+    """Curves that are the same are one, with the names of all their groups."""
+    apart: list[Curve] = []
+    for curve in curves:
+        same = (i for i, other in enumerate(apart) if (other.values, other.highest) == (curve.values, curve.highest))
+        i = next(same, None)
+        if i is None:
+            apart.append(curve)
+        else:
+            apart[i] = replace(apart[i], group=f"{apart[i].group}, {curve.group}")
+    return apart
+
+
 def _between(low: Sequence[float], high: Sequence[float], step: int) -> str:
     if low[step] == high[step]:
         return f"{low[step]:.4g}"
@@ -124,10 +149,13 @@ def _between(low: Sequence[float], high: Sequence[float], step: int) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of columns, the first to the left and the others to the right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    return [
-        "  " + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))  # noqa: B905
+    lines = (
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in (header, *rows)
-    ]
+    )
+    return [f"  {line}".rstrip() for line in lines]
 
 
 def differences(previews: Sequence[Drawn]) -> str:

@@ -16,6 +16,7 @@ from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, SchedulePreview
 from lightning_warmup.callbacks import schedule_preview
 from runs import Line, RecordingSGD, Stream, fit, loader, trainer
+from train_digits import ROOT, digits
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -91,6 +92,14 @@ def test_before_the_modules_own_scheduler_it_is_a_range(capsys: Any, monkeypatch
     (curve,) = shown[0].curves
     assert (curve.values[2], curve.highest[2], curve.highest[-1]) == (0, pytest.approx(0.06), 0.1)
     assert shown[0].ranges["lr"].startswith("× what the module's own scheduler gives")
+
+
+def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = str(ROOT / "configs" / "warmup_cosine.yaml")
+    digits(monkeypatch, "fit", "--config", config, "--trainer.callbacks+=lightning_warmup.SchedulePreview")
+    assert "▞ backbone, head" in capsys.readouterr().out
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_a_plan_that_cannot_be_is_its_error() -> None:

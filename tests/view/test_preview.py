@@ -148,6 +148,28 @@ def test_a_scheduler_without_effect_leaves_no_range(tmp_path: Path, capsys: Any)
     assert curve["values"][:5] == pytest.approx([0.1 / 3, 0.2 / 3, 0.1, 0.1, 0.01])
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_chart_is_as_wide_as_was_asked_for(width: int, tmp_path: Path, capsys: Any) -> None:
+    """Also where there is no terminal, and with the names beneath, where they hide nothing."""
+    rates = "--lr=backbone=0.01,head=0.1,neck=0.01"
+    assert main(["preview", config(tmp_path, KEY), rates, *RUN, f"--width={width}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[:18])) == width
+    assert lines[18:20] == [" " * 6 + "▞ backbone, neck   o head", ""]
+    assert "\x1b" not in "".join(lines)
+    at = lines.index("  linear warmup             0       18      19")
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [
+        ["backbone,", "neck", "0.0005", "→", "0.0095"],
+        ["head", "0.005", "→", "0.095"],
+    ]
+
+
+def test_the_stairs_of_a_warmup_by_epochs_are_no_jumps(capsys: Any) -> None:
+    path = str(ROOT / "configs" / "supergradients.yaml")
+    shown = as_json(capsys, path, "--lr=0.1", *RUN)
+    assert not [said for said in shown["findings"]["lr"] if "jump" in said]
+
+
 MISSING = [
     (COMPOSED, ["--lr=0.1", "--max-steps=50", "--lr_warmup.decay=cosine"], "StepLR, would decay the learning rate too"),
     (COMPOSED, ["--lr=0.1", "--max-steps=50", "--lr_warmup.target_lr=1"], "StepLR, says where the warmup leads"),
