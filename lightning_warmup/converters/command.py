@@ -4,18 +4,14 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lightning_warmup.converters import gradual_warmup, supergradients, timm, transformers
 from lightning_warmup.view import config_file
 
-FORMATS = {
-    "supergradients": supergradients,
-    "transformers": transformers,
-    "timm": timm,
-    "gradual-warmup": gradual_warmup,
-}
+FORMATS = ("supergradients", "transformers", "timm", "gradual-warmup")
+"""The modules beside this one, which only their own conversion loads."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -44,7 +40,8 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
     """
     if rest:
         raise ValueError(f"convert takes FORMAT and FILE, and not {' '.join(rest)}.")
-    library, given = FORMATS[options.format], _read(options.file)
+    library: Any = import_module(f"lightning_warmup.converters.{options.format.replace('-', '_')}")
+    given = _read(options.file)
     if options.format == "supergradients" and isinstance(given.get("training_hyperparams"), dict):
         given = given["training_hyperparams"]
     try:

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.durations import Interval
 from lightning_warmup.schedule.past import Pace
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MANY_GROUPS = 50
 """So many param groups and more are computed as arrays: the same operations on the same floats, in less time."""
@@ -73,6 +74,8 @@ class Schedule:
         object.__setattr__(self, "_distinct_beta2", frozenset(self.beta2))
         arrays = None
         if len(self.target) >= MANY_GROUPS:
+            import numpy as np
+
             initial, target = np.array(self.initial, dtype=float), np.array(self.target, dtype=float)
             arrays = initial, target - initial, target
         object.__setattr__(self, "_arrays", arrays)
