@@ -122,9 +122,7 @@ class Digits(pl.LightningModule):
         return nn.functional.cross_entropy(self.net(x), y)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer: torch.optim.Optimizer = OPTIMIZERS[self.setting.optimizer](
-            self.net.parameters(), lr=self.setting.lr
-        )
+        optimizer: torch.optim.Optimizer = OPTIMIZERS[self.setting.optimizer](self.net.parameters(), lr=self.setting.lr)
         return optimizer
 
     def accuracy(self, x: Tensor, y: Tensor) -> float:
@@ -172,7 +170,8 @@ def write(results: dict[str, Any], name: str, column: str, setting: Setting, mak
         return
     row["runs"][column] = [run(setting, make(), seed) for seed in SEEDS]
     accuracies = " ".join(f"{result['accuracy']:.2f}" for result in row["runs"][column])
-    print(f"{name} | {column}: {accuracies} {[(r['steps'], r['reached']) for r in row['runs'][column] if 'steps' in r]}")
+    lengths = [(result["steps"], result["reached"]) for result in row["runs"][column] if "steps" in result]
+    print(f"{name} | {column}: {accuracies} {lengths}")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
@@ -190,7 +189,7 @@ def main(part: str = "") -> None:
     # The other two rules: every step by its own loss alone, or every step by the last losses, too.
     ours = measurements.has_momentum
     for momentum, column in ((True, "own loss"), (False, "own or last losses")):
-        measurements.has_momentum = lambda optimizer, momentum=momentum: momentum
+        measurements.has_momentum = lambda _, momentum=momentum: momentum
         for setting in RULES:
             if part in setting.name:
                 write(results, setting.name, column, setting, WARMUPS["line search 80"])
