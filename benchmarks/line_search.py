@@ -12,6 +12,7 @@ import logging
 import math
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -97,6 +98,14 @@ WARMUPS: dict[str, Any] = {
 }
 
 
+TABLES = [
+    (SETTINGS, ["linear 80", "linear 200", "line search 80"]),
+    (HARDER, ["linear 80", "linear 200", "line search 80"]),
+    (RULES, ["own loss", "own or last losses", "line search 80"]),
+]
+"""What is where in docs/adaptive.md."""
+
+
 class Digits(pl.LightningModule):
     """The net."""
 
@@ -157,8 +166,8 @@ def run(setting: Setting, warmup: LearningRateWarmup, seed: int) -> dict[str, An
     result: dict[str, Any] = {"seed": seed, "accuracy": round(module.accuracy(*unseen), 4)}
     search = warmup.loaded_state.get("adaptive")
     if search is not None:
-        reached = trainer.optimizers[0].param_groups[0]["lr"] == setting.lr
-        result |= {"steps": warmup.warmup_steps, "reached": reached, "lr": trainer.optimizers[0].param_groups[0]["lr"]}
+        share = trainer.optimizers[0].param_groups[0]["lr"] / setting.lr
+        result |= {"steps": warmup.warmup_steps, "reached": share == 1, "share": share}
         result |= {key: search[key] for key in ("halvings", "forwards")}
     return result
 
@@ -174,6 +183,34 @@ def write(results: dict[str, Any], name: str, column: str, setting: Setting, mak
     print(f"{name} | {column}: {accuracies} {lengths}")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def cell(runs: list[dict[str, Any]], trained: float = 0.95) -> str:
+    """How many train, and their accuracies; of a line search, too, how many took the target, and after how many steps.
+
+    >>> cell([{"accuracy": 0.97}, {"accuracy": 0.1}])
+    '1/2 (.10–.97)'
+    """
+    accuracies = sorted(run["accuracy"] for run in runs)
+    low, high = (f"{accuracy:.2f}".removeprefix("0") for accuracy in (accuracies[0], accuracies[-1]))
+    text = f"{sum(accuracy >= trained for accuracy in accuracies)}/{len(runs)} ({low}–{high})"
+    if "steps" not in runs[0]:
+        return text
+    steps = sorted(run["steps"] for run in runs if run["reached"])
+    if not steps:
+        shares = sorted(run["share"] for run in runs)
+        return f"{text}; never, at {shares[0]:.2g}–{shares[-1]:.2g} of it"
+    when = f"{steps[0]}" if steps[0] == steps[-1] else f"{steps[0]}–{steps[-1]}"
+    return f"{text}; {when}" + ("" if len(steps) == len(runs) else f", {len(runs) - len(steps)} never")
+
+
+def table(results: dict[str, Any], settings: Sequence[Setting], columns: Sequence[str]) -> list[str]:
+    """Lines of a Markdown table, as docs/adaptive.md has them."""
+    lines = []
+    for setting in settings:
+        runs = results[setting.name]["runs"]
+        lines.append(f"| {setting.name} | " + " | ".join(cell(runs[column]) for column in columns) + " |")
+    return lines
 
 
 def main(part: str = "") -> None:
@@ -194,6 +231,9 @@ def main(part: str = "") -> None:
             if part in setting.name:
                 write(results, setting.name, column, setting, WARMUPS["line search 80"])
     measurements.has_momentum = ours
+    if not part:
+        for settings, columns in TABLES:
+            print(*table(results, settings, columns), sep="\n")
 
 
 if __name__ == "__main__":

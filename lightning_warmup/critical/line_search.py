@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lightning_warmup.schedule.checks import is_number, keep_plain
-from lightning_warmup.schedule.durations import Duration, parse_duration
+from lightning_warmup.schedule.durations import Duration, TooShortError, parse_duration
 from lightning_warmup.schedule.measured import Measured
 from lightning_warmup.schedule.warmups import Warmup
 
@@ -56,9 +56,16 @@ class LineSearchWarmup(Warmup, Measured):
     def __post_init__(self) -> None:
         keep_plain(self)
         owner = "LineSearchWarmup"
-        for name, value in (("duration", self.duration), ("max_steps", self.max_steps)):
-            if value is not None and parse_duration(owner, name, value).amount == 0:
-                raise ValueError(f"{owner}({name}={value!r}): expected a duration > 0.")
+        duration = parse_duration(owner, "duration", self.duration)
+        if duration.amount == 0:
+            raise ValueError(f"{owner}(duration={self.duration!r}): expected a duration > 0.")
+        if self.max_steps is not None:
+            longest = parse_duration(owner, "max_steps", self.max_steps)
+            if longest.amount == 0 or (longest.unit == duration.unit and longest.amount <= duration.amount):
+                raise ValueError(
+                    f"{owner}(duration={self.duration!r}, max_steps={self.max_steps!r}): the target is not tried before"
+                    " duration is over. Give max_steps more than duration, or leave it out."
+                )
         if not is_number(self.max_rise) or self.max_rise < 0:
             raise ValueError(f"{owner}(max_rise={self.max_rise!r}): expected a finite number ≥ 0, such as 0.1.")
 
@@ -66,14 +73,14 @@ class LineSearchWarmup(Warmup, Measured):
         """N, and the steps after which the search is given up.
 
         Raises:
-            ValueError: If there would be none that could take the target.
+            TooShortError: If none of them would try the target.
         """
         duration = intervals("LineSearchWarmup", "duration", self.duration)
         if self.max_steps is None:
             return duration, 4 * duration
         steps = intervals("LineSearchWarmup", "max_steps", self.max_steps)
         if steps <= duration:
-            raise ValueError(
+            raise TooShortError(
                 f"LineSearchWarmup(duration={self.duration!r}, max_steps={self.max_steps!r}): {steps:,} steps are too"
                 f" few, for the target is not tried before step {duration:,}. Give max_steps more than duration."
             )
@@ -139,7 +146,8 @@ class _LineSearch(Warmup):
         self._position: float = state["position"]
         """The position of step ``_step``, from which the ramp goes on."""
         if state["ramp"] != duration:  # a share of a run that was of another length
-            self._position = (self._position + 1) / (state["ramp"] + 1) * (duration + 1) - 1
+            share = (self._position + 1) / (state["ramp"] + 1)
+            self._position = duration if share == 1 else share * (duration + 1) - 1
         self._losses: list[float] = list(state["losses"])
         self.halvings: int = state["halvings"]
         self.forwards: int = state["forwards"]

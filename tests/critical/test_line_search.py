@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from checkpoints import SaveEveryBatch
 from lightning_warmup import HyperparameterWarmup, LearningRateWarmup, LinearScaling, LineSearchWarmup
-from lightning_warmup.critical.line_search import _LineSearch
+from lightning_warmup.critical.line_search import _GivenUp, _LineSearch
 from lightning_warmup.critical.measurements import has_momentum
 from processes import Tell, told
 from runs import Line, RecordingSGD, fit, loader, trainer
@@ -323,6 +323,21 @@ def test_resume_in_a_run_of_another_length() -> None:
     assert longer.share(5) == 0.55
 
 
+def test_resume_of_one_that_is_over_in_a_run_of_another_length() -> None:
+    for highest in (1.0, 0.6):
+        run = at_work(duration=3, max_steps=12)
+        for t in range(12):
+            if run.due(t):
+                run.search(t, lambda c: float(c > highest), 0.5, momentum=True)  # noqa: B023
+        if highest == 1:
+            assert run.taken == 3
+        else:
+            assert isinstance(run.taken, _GivenUp)
+            assert run.taken.duration == 12
+            assert 0.3 <= run.taken.reaches <= 0.6
+        assert at_work(duration=10, state=run.state()).taken == run.taken
+
+
 def test_state_is_plain(tmp_path: Path) -> None:
     fit([search(), SaveEveryBatch(tmp_path)], Bowl(0.1, RecordingSGD), max_epochs=4)
     state = torch.load(tmp_path / "5.ckpt", weights_only=True)["callbacks"][search().state_key]["adaptive"]
@@ -415,7 +430,8 @@ def test_preview_draws_the_range() -> None:
         ({"max_rise": math.nan}, r"max_rise=nan\)"),
         ({"max_rise": "10%"}, r"max_rise='10%'\)"),
         ({"max_rise": True}, r"max_rise=True\)"),
-        ({"max_steps": 0}, r"max_steps=0\): expected a duration > 0"),
+        ({"max_steps": 0}, r"duration=8, max_steps=0\): the target is not tried before duration is over"),
+        ({"max_steps": 8}, r"duration=8, max_steps=8'\): the target is not tried"),
         ({"max_steps": "soon"}, r"max_steps='soon'\) is not a duration"),
     ],
 )
@@ -425,8 +441,13 @@ def test_bad_arguments(kwargs: dict[str, Any], message: str) -> None:
 
 
 def test_a_search_that_ends_before_the_ramp_does() -> None:
-    with pytest.raises(ValueError, match=r"duration=8, max_steps='8 steps'\): 8 steps are too few, .* before step 8"):
-        fit(search(8, max_steps="8 steps"), max_epochs=4)
+    with pytest.raises(ValueError, match=r"duration=8, max_steps='20%'\): 8 steps are too few, .* before step 8"):
+        fit(search(8, max_steps="20%"), max_epochs=4)
+
+
+def test_a_fast_dev_run(messages: list[str]) -> None:
+    fit(search(8, max_steps="20%"), fast_dev_run=2)
+    assert any("fast_dev_run is too short for this schedule" in line for line in messages)
 
 
 def test_a_run_too_short_for_it() -> None:
