@@ -91,6 +91,13 @@ RULES = [
 ]
 """Where it matters which loss a step is compared with."""
 
+NO_RISE = [
+    *(Setting("SGD", loss, lr) for loss, lr in (("cross-entropy", 8), ("squared error", 4))),
+    Setting("SGD, momentum .9", "cross-entropy", 0.4),
+    *(Setting("Adam", loss, 0.1) for loss in ("cross-entropy", "squared error")),
+]
+"""Where it matters whether a step may raise the loss at all."""
+
 WARMUPS: dict[str, Any] = {
     "linear 80": lambda: LearningRateWarmup(80),
     "linear 200": lambda: LearningRateWarmup(200),
@@ -102,6 +109,7 @@ TABLES = [
     (SETTINGS, ["linear 80", "linear 200", "line search 80"]),
     (HARDER, ["linear 80", "linear 200", "line search 80"]),
     (RULES, ["own loss", "own or last losses", "line search 80"]),
+    (NO_RISE, ["max_rise=0", "line search 80"]),
 ]
 """What is where in docs/adaptive.md."""
 
@@ -223,6 +231,10 @@ def main(part: str = "") -> None:
         if part in setting.name:
             for column, make in WARMUPS.items():
                 write(results, setting.name, column, setting, make)
+    for setting in NO_RISE:
+        if part in setting.name:
+            warmup = partial(LearningRateWarmup, LineSearchWarmup(80, max_rise=0))
+            write(results, setting.name, "max_rise=0", setting, warmup)
     # The other two rules: every step by its own loss alone, or every step by the last losses, too.
     ours = measurements.has_momentum
     for momentum, column in ((True, "own loss"), (False, "own or last losses")):

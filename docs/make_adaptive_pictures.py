@@ -33,6 +33,7 @@ from lightning_warmup import (
     CriticalLearningRateMonitor,
     GradientInitializedAdam,
     LearningRateWarmup,
+    LineSearchWarmup,
     LossSpikeMonitor,
     PersistentCatapultWarmup,
     RAdamWarmup,
@@ -321,6 +322,33 @@ def gi_adam() -> None:
     save(figure, "adaptive_gi_adam")
 
 
+def line_search() -> None:
+    """What a linear warmup diverges at."""
+    figure, ((left, right), (left_loss, right_loss)) = panels(2, 2)
+    for optimizer, lr, top, bottom in ((SGD, 4.0, left, left_loss), (Adam, 0.1, right, right_loss)):
+        for name, warmup, color, line in (
+            ("LinearWarmup(80)", partial(LearningRateWarmup, 80), ORANGE, "--"),
+            ("LineSearchWarmup(80)", partial(LearningRateWarmup, LineSearchWarmup(80)), BLUE, "-"),
+        ):
+            runs = []
+            for seed in SEEDS:
+                callback = warmup()
+                run = partial(train, partial(optimizer, lr=lr), callback, steps=400, batch=128)
+                runs.append(run(seed=seed, loss="cross entropy"))
+                print("   ", optimizer.__name__, name, "warmup_steps", callback.warmup_steps)
+            report(f"{optimizer.__name__}, {name}", runs)
+            look = {"color": color, "linestyle": line, "linewidth": 1.2}
+            top.step(range(400), runs[0].lrs, where="post", label=name, **look)
+            bottom.plot(runs[0].losses, **look)
+        bottom.set(yscale="log", ylim=(1e-4, 1e4))
+    tidy(left, "SGD, cross-entropy, lr 4", "lr")
+    tidy(left_loss, "", "training loss", "optimizer step")
+    tidy(right, "Adam, cross-entropy, lr 0.1")
+    tidy(right_loss, "", "", "optimizer step")
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    save(figure, "adaptive_line_search")
+
+
 def catapult() -> None:
     """Where it works, and where it does not."""
     figure, ((left, right), (left_loss, right_loss)) = panels(2, 2)
@@ -388,7 +416,7 @@ def main() -> None:
     lightning.propagate = False
     rcParams["font.size"] = 9
     IMAGES.mkdir(exist_ok=True)
-    for draw in (beta2, spikes, critical_start, monitor, gi_adam, catapult, table):
+    for draw in (beta2, spikes, critical_start, monitor, gi_adam, line_search, catapult, table):
         draw()
 
 

@@ -431,7 +431,7 @@ def test_preview_draws_the_range() -> None:
         ({"max_rise": "10%"}, r"max_rise='10%'\)"),
         ({"max_rise": True}, r"max_rise=True\)"),
         ({"max_steps": 0}, r"duration=8, max_steps=0\): the target is not tried before duration is over"),
-        ({"max_steps": 8}, r"duration=8, max_steps=8'\): the target is not tried"),
+        ({"max_steps": 8}, r"duration=8, max_steps=8\): the target is not tried"),
         ({"max_steps": "soon"}, r"max_steps='soon'\) is not a duration"),
     ],
 )
