@@ -497,6 +497,8 @@ def test_help_on_our_key_is_short(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     lines = help_of_our_key(monkeypatch, capsys)
     assert any("--lr_warmup.decay_from" in line for line in lines)
     assert len(lines) < 200
+    named = [match[1] for line in lines if (match := re.fullmatch(r" +``(\w+)`` \(.+\)[,.]", line))]
+    assert named == [*WARMUP_NAMES, "catapult", *sorted(get_args(DecayName), key=named.index)], "a line for each"
 
 
 def test_what_help_shows_as_an_option_is_one(

@@ -33,16 +33,25 @@ class LearningRateWarmup(ScheduleCallback):
 
     Args:
         warmup: How long to warm up, linearly: a duration, which is 500 (steps, or epochs with ``interval="epoch"``), a
-            share of the run as 0.05 or "5%", or "500 steps", "5 epochs", "50000 samples". Or a shape:
-            ``CosineWarmup("5%")``, in YAML and as an option ``{class_path: CosineWarmup, init_args: {duration: 5%}}``.
-            What has no length has a short name: from β2 ``untuned_linear`` (a line), ``untuned_exponential`` (an
-            exponential), ``radam`` (RAdam's factor), ``sqrt_beta2`` (its square root); and ``catapult``, which the run
-            itself measures.
-        decay: What follows, by its short name: ``constant`` (none), ``linear`` (a line to 0), ``cosine`` (half a cosine
-            to 0), ``polynomial`` (a line to 0; with ``power``, a power of it), ``one_minus_sqrt`` (1 − √u, to 0),
-            ``inverse_sqrt`` (one over the root of the steps). Or a shape: ``CosineDecay(final=0.1)``, in YAML and as an
-            option ``{class_path: CosineDecay, init_args: {final: 0.1}}``. Or one after the other, a list of
-            ``DecayPart``: ``[{decay: constant, duration: 80%}, {decay: linear}]``. None: no decay.
+            share of the run as 0.05 or "5%", or "500 steps", "5 epochs", "50000 samples". What has no length has a
+            short name:
+            ``untuned_linear`` (from β2, a line),
+            ``untuned_exponential`` (from β2, an exponential),
+            ``radam`` (from β2, RAdam's factor),
+            ``sqrt_beta2`` (from β2, the fastest of them),
+            ``catapult`` (measured on the run itself).
+            Or a shape: ``CosineWarmup("5%")``, in YAML and as an option
+            ``{class_path: CosineWarmup, init_args: {duration: 5%}}``.
+        decay: What follows, by its short name:
+            ``constant`` (none),
+            ``linear`` (a line to 0),
+            ``cosine`` (half a cosine to 0),
+            ``polynomial`` (that line to a power),
+            ``one_minus_sqrt`` (1 − √u, to 0),
+            ``inverse_sqrt`` (one over the root of the steps).
+            Or a shape: ``CosineDecay(final=0.1)``, in YAML and as an option
+            ``{class_path: CosineDecay, init_args: {final: 0.1}}``. Or one after the other, a list of ``DecayPart``:
+            ``[{decay: constant, duration: 80%}, {decay: linear}]``. None: no decay.
         warmup_initial_lr: Learning rate at step 0: a number ≥ 0, ``"4%"`` of the target, or a mapping from the name of
             a param group (or ``"default"``) to one of these. None: target / (N + 1). ``"critical"``: half of the
             critical learning rate, measured on the first batch, which makes the warmup so much shorter; another part

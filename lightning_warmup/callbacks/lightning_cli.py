@@ -21,9 +21,10 @@ from lightning_warmup.view.plain_config import NAMES
 
 try:
     _actions: Any = import_module("jsonargparse._actions")
+    _formatters: Any = import_module("jsonargparse._formatters")
     _typehints: Any = import_module("jsonargparse._typehints")
 except ImportError:  # a version that is built otherwise keeps its own ways
-    _actions = _typehints = None
+    _actions = _formatters = _typehints = None
 
 
 def install() -> None:
@@ -37,6 +38,9 @@ def install() -> None:
     config_load: Any = getattr(_actions, "_ActionConfigLoad", None)
     if hasattr(config_load, "_load_config"):
         config_load._load_config = _that_may_be_off(config_load._load_config)
+    formatter: Any = getattr(_formatters, "DefaultHelpFormatter", None)
+    if hasattr(formatter, "_split_lines"):
+        formatter._split_lines = _a_line_for_each_name(formatter._split_lines)
 
 
 def _without_what_is_off(instantiate: Callable[..., Namespace]) -> Callable[..., Namespace]:
@@ -135,5 +139,25 @@ def _class_of_a_short_name(spec: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(val, _typehints.NestedArg) and prev_val in get_args(DecayName):
             prev_val = f"lightning_warmup.{type(decay_named(prev_val)).__name__}"
         return spec(val, prev_val)
+
+    return wrapped
+
+
+def _a_line_for_each_name(split: Callable[[Any, str, int], list[str]]) -> Callable[[Any, str, int], list[str]]:
+    """In ``--help``, a line that opens with ```name`` (`` stands alone, as it does in the docstring."""
+
+    def wrapped(self: Any, text: str, width: int) -> list[str]:
+        paragraphs: list[tuple[bool, str]] = [(False, "")]
+        for line in text.splitlines():
+            of_a_name = re.match(r"\s*``\w+`` \(", line) is not None
+            if of_a_name or paragraphs[-1][0]:
+                paragraphs.append((of_a_name, line))
+            else:
+                paragraphs[-1] = False, f"{paragraphs[-1][1]} {line}"
+        return [
+            "  " * of_a_name + shown
+            for of_a_name, paragraph in paragraphs
+            for shown in split(self, paragraph, width - 2 * of_a_name)
+        ]
 
     return wrapped

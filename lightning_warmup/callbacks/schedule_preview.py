@@ -33,8 +33,7 @@ class SchedulePreview(Callback):
     on the run itself is shown as far as it is known: with the start it would have without a measurement, say; before a
     scheduler of the module's, as the range that the warmup leaves it.
 
-    From the command line: ``--trainer.callbacks+=lightning_warmup.SchedulePreview``. Not for strategies that start
-    processes by ``spawn`` or ``fork``.
+    From the command line: ``--trainer.callbacks+=lightning_warmup.SchedulePreview``.
 
     Args:
         output: A picture to write too: ``.png``, ``.svg``, ``.pdf`` or ``.html``.
@@ -82,7 +81,14 @@ class SchedulePreview(Callback):
             sys.stdout.write("\n" + terminal(shown))
             if self.output is not None:
                 save_previews(shown, Path(self.output))
-        raise EndOfRun
+        if hasattr(trainer.strategy.launcher, "_start_method"):
+            # In a process that was spawned or forked, out of which an exception would come as a failure. It has a
+            # Trainer of its own, whose loop is over before it begins.
+            trainer.callbacks = [self]  # type: ignore[union-attr]
+            trainer.fit_loop.min_epochs = trainer.fit_loop.epoch_loop.min_steps = None
+            trainer.should_stop = True
+        else:
+            raise EndOfRun
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

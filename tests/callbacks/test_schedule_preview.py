@@ -94,6 +94,19 @@ def test_before_the_modules_own_scheduler_it_is_a_range(capsys: Any, monkeypatch
     assert shown[0].ranges["lr"].startswith("× what the module's own scheduler gives")
 
 
+def test_in_processes_of_the_trainers_own(tmp_path: Path) -> None:
+    """They end as any run does, where an exception would come out of them as a failure."""
+    saves = ModelCheckpoint(tmp_path, save_last=True)
+    both = [LearningRateWarmup("10%", "cosine"), saves, SchedulePreview(tmp_path / "lr.svg")]
+    run = trainer(
+        *both, max_epochs=4, min_epochs=2, min_steps=5, strategy="ddp_fork", devices=2, enable_checkpointing=True
+    )
+    run.fit(Line(), loader(20))
+    assert run.state.finished
+    assert run.global_step == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["lr.svg"]
+
+
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     config = str(ROOT / "configs" / "warmup_cosine.yaml")

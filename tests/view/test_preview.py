@@ -275,7 +275,7 @@ def test_neither_torch_nor_lightning_is_needed(tmp_path: Path) -> None:
     code = (
         "import sys; from lightning_warmup.__main__ import main;"
         f"assert main(['preview', {config(tmp_path, KEY)!r}, '--lr=0.1', '--max-steps=99', '--json=-']) == 0;"
-        "assert not {'torch', 'lightning', 'pytorch_lightning', 'matplotlib'} & set(sys.modules)"
+        "assert not {'torch', 'lightning', 'pytorch_lightning', 'matplotlib', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
 
