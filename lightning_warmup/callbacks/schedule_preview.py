@@ -143,7 +143,7 @@ def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOpti
     )
     try:
         run = planned_run(config, run)
-        return draw(config, run, scheduled.base()), run
+        return draw(config, run, scheduled.base(0)), run
     except ValueError:  # what is configured now may not fit into that run
         return None
 
