@@ -122,7 +122,7 @@ def rest_of(
     plain = drawn(None)
     t = step if plain.by_step else epoch
     tick, factor = plain.decay_tick(t), before.at(t)[0]
-    if before.decay_start is not None and tick >= before.decay_start:
+    if before.decay_start is not None and tick > before.decay_start:
         if factor == 0:
             raise ValueError(
                 f"{config.owner}(replan='rest'): at {plain.clock} {t:,} the decay is at its end, at 0, and nothing is"
