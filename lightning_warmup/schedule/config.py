@@ -228,6 +228,7 @@ class ScheduleConfig:
                 " replan out, or use another warmup."
             )
         decay = decay_named(self.decay, self.owner) if isinstance(self.decay, str) else self.decay
+        call = f"{self.owner}(replan='rest', decay={self.decay!r})"
         check_can_be_drawn_anew(call, cast(Decay | None, decay))
 
     def _check_choices(self) -> None:

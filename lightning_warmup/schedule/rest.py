@@ -76,7 +76,7 @@ def check_can_be_drawn_anew(call: str, decay: Decay | None) -> None:
     """Check that a decay ends with the run, from 1 to somewhere else.
 
     Args:
-        call: Callback and parameter, quoted in errors.
+        call: Callback and parameters, quoted in errors.
         decay: The decay, None without one.
 
     Raises:
@@ -87,10 +87,10 @@ def check_can_be_drawn_anew(call: str, decay: Decay | None) -> None:
         raise ValueError(f"{call} needs a decay that it can draw anew. {instead}")
     if isinstance(decay, SequentialDecay):
         raise ValueError(
-            f"{call} with decay={decay!r}: decays one after the other have lengths of their own. {instead} What is held"
+            f"{call}: decays one after the other have lengths of their own. {instead} What is held"
             " before such a decay is hold=..., or decay_duration=... says how long the decay is."
         )
     if not decay.ends:
-        raise ValueError(f"{call} with decay={decay!r}: it does not end with the run, whatever its length. {instead}")
+        raise ValueError(f"{call}: that decay does not end with the run, whatever its length. {instead}")
     if isinstance(decay, _FallingDecay) and float(decay.final) == 1:
-        raise ValueError(f"{call} with decay={decay!r}: it {_NOTHING_TO_DRAW}")
+        raise ValueError(f"{call}: that decay {_NOTHING_TO_DRAW}")

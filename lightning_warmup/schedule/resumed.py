@@ -181,6 +181,14 @@ def ramp_of(
     return _checked(config, run, schedule, Ramp(t, length, origin, _shape(config, length)), planned)
 
 
+def ramp_before(config: ScheduleConfig, before: PlanBefore) -> Ramp | None:
+    """The ramp that the checkpoint was on, by the shape that is configured now."""
+    if before.ramp is None or not config.resume_ramps:
+        return None
+    start, length, origin = before.ramp
+    return Ramp(start, length, origin, _shape(config, length))
+
+
 def _close(values: Sequence[float], others: Sequence[float]) -> bool:
     return all(math.isclose(a, b, rel_tol=1e-9) for a, b in zip(values, others, strict=True))
 
