@@ -72,6 +72,7 @@ gallery: .venv/ready ## write docs/gallery.md and its pictures, from configs/
 
 pictures: .venv/ready ## renew those of docs/
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_branch_pictures.py
 
 examples: .venv/ready ## run those that docs/examples.md shows, and renew their pictures
 	for name in byte_transformer gan fine_tuning ddp; do $(BIN)/python examples/$$name.py || exit 1; \

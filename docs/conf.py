@@ -29,6 +29,7 @@ CONTENTS = {  # in the order of a user's questions
         "Shapes and recipes <docs/shapes>",
         "In YAML <docs/yaml>",
         "Resume <docs/resume>",
+        "Continue and branch <docs/branches>",
         "Logging <docs/logging>",
     ],
     "Beside what you have": [

@@ -13,12 +13,13 @@ from train_digits import CONFIGS, QUICKLY, digits, logged_lrs
 LONGER = {"continual_pretraining", "deepseek_v3"}
 """Their shares of the run are small: 10 steps an epoch."""
 
-STEPS = {"goyal_step_decay": 72, **dict.fromkeys(LONGER, 100)}
+STEPS = {"goyal_step_decay": 72, "cooldown_branch": 400, **dict.fromkeys(LONGER, 100)}
 
 # Step → learning rate, in runs cut to 4 steps an epoch: 40 steps, but for those in STEPS.
 EXPECTED = {
     "adamw_linear": {0: 0.0015, 1: 0.003, 14: 0.002, 39: 0.003 / 39},
     "continual_pretraining": {0: 0.0015, 1: 0.003, 34: 0.002325},
+    "cooldown_branch": {0: 0.1, 4: 0.09, 100: 0.05, 225: 0.025},
     "deepseek_v3": {0: 0.001, 1: 0.002, 2: 0.003, 67: 0.003, 96: 0.0003, 97: 0.0003, 98: 0.000099, 99: 0.000099},
     "detr": {0: 0.001, 1: 0.002, 2: 0.003, 26: 0.003, 27: 0.0003, 39: 0.0003},
     "fine_tuning_transformer": {0: 0.0001, 4: 0.0005, 22: 0.00025, 39: 0.0005 / 36},
@@ -36,6 +37,7 @@ EXPECTED = {
     "lr_warmup_key": {0: 0.1 / 3, 3: 0.1 / 3, 4: 0.2 / 3, 8: 0.1, 11: 0.1, 24: 0.0525, 27: 0.0525},
     "noam": {0: 0.01 / 3, 2: 0.01, 8: 0.005, 32: 0.0025},
     "one_cycle": {0: 0.004, 6: 0.052, 12: 0.1, 26: 0.0500002},
+    "stable": {0: 0.0006, 3: 0.0024, 4: 0.003, 39: 0.003},
     "supergradients": {0: 0.025, 3: 0.025, 4: 0.05, 8: 0.075, 12: 0.1, 24: 0.0505, 36: 0.001, 39: 0.001},
     "trainer_callbacks": {0: 0.1 / 3, 2: 0.1, 21: 0.055},
     "untuned_adam": {0: 0.00035441924, 5: 0.00047874411, 20: 0.00089311358, 39: 6.0345949e-05},

@@ -38,6 +38,8 @@ class HyperparameterWarmup(ScheduleCallback):
         warmup_interval: The same for the warmup alone; None: as ``interval``.
         optimizer: Index ≥ 0 of the optimizer to act on; None: all of them.
         resume: On resuming, set out from the values in the ``"checkpoint"``, or from those of the ``"config"``.
+        resume_warmup: As in :class:`LearningRateWarmup`; but without a ramp where nothing tells what was planned.
+        replan: As in :class:`LearningRateWarmup`.
 
     Raises:
         ValueError: If a parameter is out of range or contradicts another, or the param groups have no such entry; at
@@ -69,6 +71,8 @@ class HyperparameterWarmup(ScheduleCallback):
         warmup_interval: Interval | None = None,
         optimizer: int | None = None,
         resume: Literal["checkpoint", "config"] = "checkpoint",
+        resume_warmup: Duration | Warmup = 0,
+        replan: Literal["full", "rest"] = "full",
     ) -> None:
         if parameter == "lr":
             raise ValueError("HyperparameterWarmup(parameter='lr'): the learning rate is LearningRateWarmup's.")
@@ -87,6 +91,8 @@ class HyperparameterWarmup(ScheduleCallback):
             optimizer=optimizer,
             resume=resume,
             override_module_scheduler=False,
+            resume_warmup=resume_warmup,
+            replan=replan,
         )
         if isinstance(initial_value, Measured):
             raise ValueError(f"HyperparameterWarmup(initial_value={initial_value!r}): that is one of learning rates.")

@@ -78,6 +78,14 @@ class LearningRateWarmup(ScheduleCallback):
             is warmed up from its own first step: step k of its N has (k + 1) / (N + 1) of what it would have without.
         decay_from: Whether the decay begins after the ``"warmup"``, at the target, or at the ``"start"`` of the run:
             its clock is then at 0 at step 0, and the warmup is a factor on it, 1 from N on.
+        resume_warmup: On a resume with another plan, a warmup (a duration, then linear, or a shape with a length) from
+            what the checkpoint's plan would have used to this one: a + (new(t) − a) · weight((t − s) / D), s being the
+            resumed step and a what was planned for it. From s + D on it is the new plan. 0: none. An optimizer whose
+            state is lost, and a checkpoint without this callback, come from new(s) / (D + 1).
+        replan: On a resume with another plan (another length, or another value at the resumed step), take the curve of
+            the whole run as it is now, ``"full"``; or ``"rest"``: what has begun stays as it was, and a decay that has
+            begun is drawn anew from where it stands, p, to its end, f: f + (p − f) (d(u) − f) / (1 − f) over what is
+            left of the run. A constant run that is resumed with a decay stands at p = 1.
 
     Raises:
         ValueError: If a parameter is out of range or contradicts another; at fit start, if the phases are longer than
@@ -111,6 +119,8 @@ class LearningRateWarmup(ScheduleCallback):
         override_module_scheduler: bool = False,
         late_group_warmup: Duration = 0,
         decay_from: Literal["warmup", "start"] = "warmup",
+        resume_warmup: Duration | Warmup = 0,
+        replan: Literal["full", "rest"] = "full",
     ) -> None:
         if warmup_initial_lr == "critical":
             warmup_initial_lr = CriticalLearningRate()
@@ -133,6 +143,8 @@ class LearningRateWarmup(ScheduleCallback):
             override_module_scheduler=override_module_scheduler,
             late_group_warmup=late_group_warmup,
             decay_from=decay_from,
+            resume_warmup=resume_warmup,
+            replan=replan,
         )
         super().__init__(config)
 

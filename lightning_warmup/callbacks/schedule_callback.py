@@ -235,6 +235,8 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self._before.resumed_step = checkpoint["global_step"]
+        optimizers = checkpoint.get("optimizer_states")
+        self._before.optimizer_states = None if optimizers is None else len(optimizers)
         states = checkpoint.get("callbacks", {})
         if self.state_key not in states:
             # The same schedule, then of all optimizers, now of one, or the other way round.

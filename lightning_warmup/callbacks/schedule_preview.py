@@ -2,6 +2,7 @@
 
 import math
 import sys
+from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing_extensions import override
 from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.schedule.rest import Rest
+from lightning_warmup.schedule.resumed import Ramp, ramp_before
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import draw
 from lightning_warmup.training.lightning_names import Callback, DummyLogger, EndOfRun, MisconfigurationException
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.view.drawn import Curve, Drawn, RunFacts, composed
-from lightning_warmup.view.phases import findings, phases
+from lightning_warmup.view.phases import Phase, findings, laid_over, phases
 from lightning_warmup.view.plot import FORMATS, save_previews
 from lightning_warmup.view.terminal import terminal
 
@@ -28,10 +31,11 @@ class SchedulePreview(Callback):
     """Show what all schedules in this Trainer will do, and end the run before its first step.
 
     It takes your own model, data, optimizer, param groups and checkpoint, so T is the real one. With ``ckpt_path`` it
-    shows the part already run, the part to come, and the checkpoint's plan beside the new one where they differ. No
-    step is taken, no checkpoint saved, nothing logged. A plan that cannot be raises its error. A schedule that depends
-    on the run itself is shown as far as it is known: with the start it would have without a measurement, say; before a
-    scheduler of the module's, as the range that the warmup leaves it.
+    shows the part already run, the part to come, and the checkpoint's plan beside the new one where they differ; with
+    ``resume_warmup`` the ramp between them, with ``replan="rest"`` what is drawn anew. No step is taken, no checkpoint
+    saved, nothing logged. A plan that cannot be raises its error. A schedule that depends on the run itself is shown as
+    far as it is known: with the start it would have without a measurement, say; before a scheduler of the module's,
+    as the range that the warmup leaves it.
 
     From the command line: ``--trainer.callbacks+=lightning_warmup.SchedulePreview``.
 
@@ -106,15 +110,15 @@ def shown_of(callbacks: list[ScheduleCallback]) -> list[Drawn]:
         for scheduled in [] if fit is None else fit.optimizers:
             assert fit is not None
             several = len(fit.optimizers) > 1
-            now.append(_drawn(callback, fit.run, scheduled, several=several, title="this run"))
-            old = _plan_of_the_checkpoint(callback, scheduled)
+            old, then = _plan_of_the_checkpoint(callback, scheduled), None
             if old is not None:
-                schedule, run = old
-                then = _drawn(
-                    callback, run, _Scheduled(scheduled, schedule), several=several, title="the checkpoint's plan"
-                )
-                if then.curves != now[-1].curves:
-                    before.append(then)
+                other, run = old
+                then = _drawn(callback, run, other, several=several, title="the checkpoint's plan")
+            goes_on = scheduled.ramp is not None or scheduled.rest is not None
+            done = then if goes_on else None
+            now.append(_drawn(callback, fit.run, scheduled, several=several, title="this run", done=done))
+            if then is not None and then.curves != now[-1].curves:
+                before.append(then)
     shown = [_together("this run", now)]
     return [*shown, _together("the checkpoint's plan", before)] if before else shown
 
@@ -122,19 +126,19 @@ def shown_of(callbacks: list[ScheduleCallback]) -> list[Drawn]:
 class _Scheduled:
     """An optimizer as another plan would have it."""
 
-    def __init__(self, scheduled: ScheduledOptimizer, schedule: Any) -> None:
+    def __init__(self, scheduled: ScheduledOptimizer, schedule: Any, rest: Rest | None, ramp: Ramp | None) -> None:
         self.index, self.optimizer, self.steps = scheduled.index, scheduled.optimizer, scheduled.steps
-        self.schedule = schedule
+        self.schedule, self.rest, self.ramp = schedule, rest, ramp
         self.undamped = scheduled.undamped
 
     def values(self, t: int, steps: int) -> list[float]:
         values: list[float] = self.schedule.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
-        return values
+        return values if self.ramp is None else self.ramp.values(t, values)
 
 
-def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOptimizer) -> tuple[Any, Run] | None:
+def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOptimizer) -> tuple[_Scheduled, Run] | None:
     """The schedule over the run that the checkpoint was of, if there is one and it tells."""
     state, config = callback.loaded_state, callback.config
     if not state or state.get("steps") is None or callback.measures:
@@ -149,12 +153,27 @@ def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOpti
     )
     try:
         run = planned_run(config, run)
-        return draw(config, run, scheduled.base()), run
+        base, before = scheduled.base(0), scheduled.before
+        base.before, base.rest = None, None
+        ramp: Ramp | None = None
+        if before is not None:
+            # By what it had itself, whatever is configured now.
+            base.rest = before.rest
+            if (config.resume_ramps or config.replan == "rest") and before.rest is None:
+                base.rest = Rest(before.warmup, before.decay_start)
+                if before.decay_start is None and before.nexts:
+                    none: dict[str, Any] = {"decay": None, "decay_duration": None, "decay_from": "warmup"}
+                    config = replace(config, **none, hold=0, cooldown=0, replan="full")
+            ramp = ramp_before(config, before)
+        return _Scheduled(scheduled, draw(config, run, base), base.rest, ramp), run
     except ValueError:  # what is configured now may not fit into that run
         return None
 
 
-def _drawn(callback: ScheduleCallback, run: Run, scheduled: Any, *, several: bool, title: str) -> Drawn:
+def _drawn(
+    callback: ScheduleCallback, run: Run, scheduled: Any, *, several: bool, title: str, done: Drawn | None = None
+) -> Drawn:
+    """What a schedule will do, the steps that are run being those of ``done``."""
     config = callback.config
     name = f"{config.parameter} (optimizer {scheduled.index})" if several else config.parameter
     total = run.steps or max(SHOWN, 2 * scheduled.steps)
@@ -168,7 +187,16 @@ def _drawn(callback: ScheduleCallback, run: Run, scheduled: Any, *, several: boo
         )
     known = [tick for tick in ticks if tick is not None]
     rows = [scheduled.values(tick, step) for step, tick in enumerate(known)]
+    if done is not None:
+        past = zip(*(curve.values[: scheduled.steps] for curve in done.curves), strict=True)
+        rows = [[*row] for row in past] + rows[min(scheduled.steps, len(done.curves[0].values)) :]
     found = phases(scheduled.schedule, known, run.steps)
+    ramp, rest = scheduled.ramp, scheduled.rest
+    if ramp is not None:
+        first_step, end = (bisect_left(known, tick) for tick in (ramp.start, ramp.end))
+        found = laid_over(found, Phase("resume warmup", max(first_step, scheduled.steps), end))
+    if rest is not None and done is not None:
+        found = laid_over(found, Phase("run before", 0, scheduled.steps))
     first = [row[0] for row in rows]
     said = findings(config, scheduled.schedule, found, first)
     if scheduled.steps:
@@ -176,6 +204,8 @@ def _drawn(callback: ScheduleCallback, run: Run, scheduled: Any, *, several: boo
             f"{scheduled.steps:,} of {total:,} steps are run; the next one uses {_at(first, scheduled.steps)}",
             *said,
         ]
+    if rest is not None and rest.factor != 1:
+        said.append(f"the {scheduled.schedule.decay} is drawn anew from {config.interval} {rest.start:,}")
     if run.steps is None:
         said.append(f"the run has no known end: {total:,} steps of it are shown")
     ranges = {}

@@ -1,7 +1,7 @@
 """What the user configured, checked at construction."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lightning_warmup.schedule.beta2_warmups import (
     RAdamWarmup,
@@ -14,6 +14,7 @@ from lightning_warmup.schedule.decays import Decay, DecayName, decay_named
 from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
 from lightning_warmup.schedule.group_values import as_number, check_spec
 from lightning_warmup.schedule.measured import Measured, MeasuredLearningRate
+from lightning_warmup.schedule.rest import check_can_be_drawn_anew
 from lightning_warmup.schedule.scaling import BatchSizeScaling
 from lightning_warmup.schedule.sequential import DecayPart, SequentialDecay
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
@@ -67,6 +68,8 @@ class ScheduleConfig:
     override_module_scheduler: bool = False
     late_group_warmup: Duration = 0
     decay_from: Literal["warmup", "start"] = "warmup"
+    resume_warmup: Duration | Warmup = 0
+    replan: Literal["full", "rest"] = "full"
 
     owner: str = field(init=False, repr=False, compare=False)
     """The callback's name, quoted in errors; so are what it calls ``initial`` and ``target``."""
@@ -74,6 +77,8 @@ class ScheduleConfig:
     target_name: str = field(init=False, repr=False, compare=False)
     warms_up: bool = field(init=False, repr=False, compare=False)
     """Whether there is a warmup."""
+    resume_ramps: bool = field(init=False, repr=False, compare=False)
+    """Whether a resumed run warms up again."""
     idle: bool = field(init=False, repr=False, compare=False)
     """Nothing is configured, so nothing is changed: what a LightningCLI key has by default."""
     measured_warmup: Measured | None = field(init=False, repr=False, compare=False)
@@ -120,7 +125,9 @@ class ScheduleConfig:
                 )
         parse_duration(owner, "late_group_warmup", self.late_group_warmup)
         self._check_choices()
-        configured = self.warms_up or self.decay is not None or self.target is not None
+        self._derive("resume_ramps", self._has_a_ramp())
+        self._check_replan()
+        configured = self.warms_up or self.decay is not None or self.target is not None or self.resume_ramps
         self._derive("idle", not configured and not self.override_module_scheduler)
         measured = (part for part in (self.warmup, self.initial) if isinstance(part, Measured))
         self._derive("measured_warmup", next(measured, None))
@@ -188,6 +195,42 @@ class ScheduleConfig:
                     f"{call}, {name}={value!r}): what is measured on the run itself has no such clock. Leave decay_from"
                     " out."
                 )
+
+    def _has_a_ramp(self) -> bool:
+        """Whether there is a ``resume_warmup``, checked."""
+        ramp, call = self.resume_warmup, f"{self.owner}(resume_warmup={self.resume_warmup!r})"
+        if isinstance(ramp, Warmup | Measured) or (isinstance(ramp, str) and ramp in (*WARMUP_NAMES, "catapult")):
+            if not isinstance(ramp, Warmup) or ramp.counts_steps or ramp.measured:
+                raise ValueError(
+                    f"{call}: that warmup has no length of its own. Give a duration, 200 or '2%', or a shape with one,"
+                    " CosineWarmup(200)."
+                )
+            given = parse_duration(type(ramp).__name__, "duration", ramp.duration).amount > 0
+        else:
+            also = ", or a shape with a length: CosineWarmup('2%'), in YAML with class_path"
+            given = parse_duration(self.owner, "resume_warmup", ramp, also=also).amount > 0
+        if given and isinstance(self.warmup, Warmup) and self.warmup.measured:
+            raise ValueError(
+                f"{call} with warmup={self.warmup!r}: a warmup that is measured goes on measuring on a resume. Leave"
+                " resume_warmup out, or use another warmup."
+            )
+        return given
+
+    def _check_replan(self) -> None:
+        """``replan``, and what it needs."""
+        call = f"{self.owner}(replan={self.replan!r})"
+        if self.replan not in ("full", "rest"):
+            raise ValueError(f"{call}: expected 'full' or 'rest'.")
+        if self.replan == "full":
+            return
+        if isinstance(self.warmup, Warmup) and self.warmup.measured:
+            raise ValueError(
+                f"{call} with warmup={self.warmup!r}: nobody knows when a warmup that is measured has ended. Leave"
+                " replan out, or use another warmup."
+            )
+        decay = decay_named(self.decay, self.owner) if isinstance(self.decay, str) else self.decay
+        call = f"{self.owner}(replan='rest', decay={self.decay!r})"
+        check_can_be_drawn_anew(call, cast(Decay | None, decay))
 
     def _check_choices(self) -> None:
         owner, optimizer = self.owner, self.optimizer

@@ -20,7 +20,7 @@ _FORMS = (
     "an int (a number of intervals: steps, or epochs with interval='epoch'), a share of the run as a float in (0, 1)"
     " or '10%', or a string such as '500 steps', '5 epochs' or '50000 samples'"
 )
-_MAY_BE_LEFT_OUT = ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup")
+_MAY_BE_LEFT_OUT = ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup", "resume_warmup")
 _REPEATED = ("every", "period", "timescale")
 """Durations that a shape counts by: one that is rounded is wrong by more with every repetition."""
 _PATTERN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*(%|steps?|epochs?|samples?)\s*", re.IGNORECASE)

@@ -14,6 +14,7 @@ from lightning_warmup.schedule.formula_shapes import FormulaDecay, FormulaWarmup
 from lightning_warmup.schedule.group_values import initial_values, target_values
 from lightning_warmup.schedule.paced_decay import _PacedDecay
 from lightning_warmup.schedule.past import Pace
+from lightning_warmup.schedule.rest import Rest
 from lightning_warmup.schedule.scaling import BatchSizeScaling
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
@@ -71,6 +72,7 @@ def resolve(
     own: Sequence[float],
     beta2: Sequence[float] | None = None,
     target: Sequence[float] | None = None,
+    rest: Rest | None = None,
 ) -> Schedule:
     """The schedule of one optimizer in ``run``.
 
@@ -81,12 +83,13 @@ def resolve(
         own: The groups' own values.
         beta2: The groups' β2, if they have one.
         target: Targets that win over the configured ones.
+        rest: What is kept of the plan that the run was on before it was resumed.
 
     Raises:
         ValueError: If the phases do not fit into the run, the run does not tell what a phase needs, or a value
             would be none.
     """
-    phases = _phases(config, run)
+    phases = _phases(config, run, rest or Rest())
     multiplier = None
     if isinstance(config.target, BatchSizeScaling):
         if run.batch_size is None:
@@ -153,11 +156,11 @@ def resolve_factor(
     return replace(schedule, initial=initial, target=[1.0] * len(base))
 
 
-def _phases(config: ScheduleConfig, run: Run) -> Schedule:
+def _phases(config: ScheduleConfig, run: Run, rest: Rest) -> Schedule:
     """The curve but for the groups: every duration resolved."""
     interval = config.interval
     warmup_interval = config.warmup_interval or interval
-    length = warmup_length(config, run)
+    length = warmup_length(config, run) if rest.warmup is None else rest.warmup
 
     # Where warmup and decay count different things, t counts steps, and the one in epochs moves once per epoch.
     warmup_stride = decay_stride = 1
@@ -178,7 +181,9 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         warmup = math.ceil(run.epochs_pace.step(length) if interval == "step" else run.epochs_pace.at(length))
     phases = {
         "warmup": warmup,
-        "hold": run.intervals(config.owner, "hold", config.hold, interval, since=warmup),
+        "hold": 0
+        if rest.start is not None
+        else run.intervals(config.owner, "hold", config.hold, interval, since=warmup),
         "cooldown": run.intervals(config.owner, "cooldown", config.cooldown, interval, since=total, back=True),
     }
     decay = decay_named(config.decay) if isinstance(config.decay, str) else cast(Decay | None, config.decay)
@@ -192,7 +197,7 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
             needs = f"decay={config.decay!r}"
         if needs is not None:
             raise ValueError(f"{config.owner}({needs}) needs the length of the run, which is unknown: {run.no_total}.")
-    if config.decay_duration is not None:
+    if config.decay_duration is not None and rest.start is None:
         phases["decay_duration"] = run.intervals(
             config.owner,
             "decay_duration",
@@ -222,10 +227,17 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
     end = math.inf
     if total is not None:
         end = total - phases["cooldown"]
-        if config.decay_duration is not None:
+        if "decay_duration" in phases:
             start = total - phases["cooldown"] - phases["decay_duration"]
+    if rest.start is not None:
+        start = rest.start
+        if end <= start:
+            raise TooShortError(
+                f"{config.owner}(replan='rest', decay={config.decay!r}): from {interval} {start:,} on, to where it ends"
+                f" at {end:,}, nothing is left of the decay. Train longer, shorten the cooldown, or give replan='full'."
+            )
     if decay is not None:
-        decay = _resolved_decay(decay, run, interval, warmup, start)
+        decay = rest.of(_resolved_decay(decay, run, interval, warmup, start), end - start)
     shape = config.warmup if isinstance(config.warmup, Warmup) else LinearWarmup(config.warmup)
     return Schedule(
         warmup=shape.resolved(length),

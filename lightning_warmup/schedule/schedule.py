@@ -9,6 +9,7 @@ from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.durations import Interval
 from lightning_warmup.schedule.past import Pace
+from lightning_warmup.schedule.rest import _RestOfDecay
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
 
 if TYPE_CHECKING:
@@ -119,6 +120,28 @@ class Schedule:
             return (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()  # type: ignore[no-any-return]
         return self.decay.values(tau, length, self._reached)
 
+    def factor(self, t: int) -> float:
+        """The factor of the decay at t, whatever the warmup makes of it; 1 before it begins."""
+        first = next((i for i, high in enumerate(self.target) if high), None)
+        return 1.0 if first is None else self._decaying(t)[first] / self.target[first]
+
+    def final(self) -> list[float] | None:
+        """The value of every group at the end of the decay; None where it has none that is known."""
+        if self.decay_end == math.inf or (self.decay is not None and not self.decay.closed_form):
+            return None
+        end, pace = int(self.held), self.epochs_pace
+        return self.values(end * self.decay_stride if pace is None else pace.first(end, self.decay_stride))
+
+    @property
+    def stays(self) -> bool:
+        """Whether there is no decay that ever leaves the target, as far as that is known."""
+        decay = self.decay
+        if decay is None:
+            return True
+        if not decay.closed_form or decay.settles(self.last_tick - self.decay_start) != 0:
+            return False
+        return decay.factor_at(0, self.decay_end - self.decay_start) == 1
+
     def warmup_tick(self, t: int) -> int:
         """The interval of the warmup that t belongs to."""
         return t // self.warmup_stride if self.epochs_pace is None else self._tick(t, self.warmup_stride)
@@ -173,14 +196,15 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
         parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")
     else:
         parts.append(f"{_groups([f'{high:.4g}' for high in schedule.target], names)}, no warmup")
-    if schedule.decay is None or _stays(schedule, schedule.decay):
+    if schedule.decay is None or schedule.stays:
         parts.append("then constant")
     else:
         warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
         if schedule.on_decay and schedule.warmup_length:
             parts.append(f"as a factor on what decays from {decay_unit} 0 on")
         if schedule.decay_start > warmup_end:
-            parts.append(f"held until {decay_unit} {schedule.decay_start:,}")
+            until = "as it was" if isinstance(schedule.decay, _RestOfDecay) else "held"
+            parts.append(f"{until} until {decay_unit} {schedule.decay_start:,}")
         if schedule.decay_end == math.inf or not schedule.decay.closed_form:
             parts.append(f"{schedule.decay} from {decay_unit} {schedule.decay_start:,} on")
         else:
@@ -192,13 +216,6 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
             final = [f"{value:.4g}" for value in schedule.values(at)]
             parts.append(f"{schedule.decay} to {_groups(final, names)} at {decay_unit} {end:,}")
     return f"{parameter} {', '.join(parts)}"
-
-
-def _stays(schedule: Schedule, decay: Decay) -> bool:
-    """Whether the decay never leaves the target, as far as that is known."""
-    if not decay.closed_form or decay.settles(schedule.last_tick - schedule.decay_start) != 0:
-        return False
-    return decay.factor_at(0, schedule.decay_end - schedule.decay_start) == 1
 
 
 def _groups(texts: Sequence[str], names: Sequence[str | None]) -> str:

@@ -10,10 +10,13 @@ from torch.optim import Optimizer
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import resolve, resolve_factor
+from lightning_warmup.schedule.rest import Rest
+from lightning_warmup.schedule.resumed import PlanBefore, rest_of
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.lightning_names import MisconfigurationException
+from lightning_warmup.training.plan_before import has_lost_its_state, plan_before
 
 State = dict[str, Any]
 """What a checkpoint holds of a callback, in plain Python."""
@@ -28,6 +31,7 @@ class BeforeTraining:
             ``on_fit_start``.
         state: The callback's state in the checkpoint, empty without one.
         resumed_step: Optimizer steps that the checkpoint had seen, 0 without one.
+        optimizer_states: How many states of optimizers the checkpoint has; None without one, or if it does not tell.
         fresh: Values of the groups as ``configure_optimizers`` made them, by the index of the optimizer. Even in a
             resumed run the optimizers still have them in ``on_fit_start``; not so where a fine-tuning callback has put
             the checkpoint's in their place.
@@ -36,6 +40,7 @@ class BeforeTraining:
     max_epochs: int | None = None
     state: State = field(default_factory=dict)
     resumed_step: int = 0
+    optimizer_states: int | None = None
     fresh: dict[int, list[float]] = field(default_factory=dict)
 
 
@@ -53,6 +58,9 @@ class BaseValues:
         target: Targets that the checkpoint was trained towards; None: those of the configuration.
         undamped: Where the module has a scheduler of its own that is not overridden: the groups' values as that alone
             would have them.
+        before: The plan that the checkpoint was on; None in a run that is not resumed, or not just now.
+        rest: What is kept of that plan.
+        epoch: The epoch that the next step belongs to.
     """
 
     names: list[str | None]
@@ -63,6 +71,9 @@ class BaseValues:
     steps: int = 0
     target: list[float] | None = None
     undamped: list[float] | None = None
+    before: PlanBefore | None = None
+    rest: Rest | None = None
+    epoch: int = 0
 
 
 def base_values(
@@ -94,6 +105,14 @@ def base_values(
     if resumed_step and config.resume == "config":
         base.own = list(before.fresh[index])
     loaded: State | None = before.state.get("optimizers", {}).get(index)
+
+    def of_these_groups(state: State, *, tell: bool = False) -> State:
+        then, now = before.state.get("groups", {}).get(index), group_names(optimizer, parameter_names)
+        return _of_these_groups(config.owner, state, then, now, tell=tell)
+
+    if resumed_step:
+        lost = has_lost_its_state(optimizer, index, before.optimizer_states)
+        base.before = plan_before(config, before.state, index, of_these_groups, fresh=lost)
     if loaded is None:
         base.steps = resumed_step
         if resumed_step and several:
@@ -106,9 +125,7 @@ def base_values(
             )
         return base
 
-    loaded = _of_these_groups(
-        config.owner, loaded, before.state.get("groups", {}).get(index), group_names(optimizer, parameter_names)
-    )
+    loaded = of_these_groups(loaded, tell=True)
     late: list[int | None] = loaded.get("late", [])
     if isinstance(late, int):  # as version 0.1.0 has it: the last so many, since nobody knows when
         late = [None] * (len(loaded["own"]) - late) + [0] * late
@@ -181,8 +198,20 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
     Args:
         config: What the user configured.
         run: The run that is planned over.
-        base: What the optimizer sets out from.
+        base: What the optimizer sets out from. Where it has just been resumed, ``base.rest`` becomes what
+            ``replan="rest"`` keeps of the plan before.
     """
+    if base.before is not None and config.replan == "rest":
+
+        def drawn(rest: Rest | None) -> Schedule:
+            return _drawn(config, run, base, rest, tell=False)
+
+        base.rest = rest_of(config, base.before, run.total(config.interval), base.steps, base.epoch, drawn)
+    return _drawn(config, run, base, base.rest, tell=True)
+
+
+def _drawn(config: ScheduleConfig, run: Run, base: BaseValues, rest: Rest | None, *, tell: bool) -> Schedule:
+    """The schedule of one optimizer that keeps so much of the plan before."""
     # The groups that were there from the start; one that is there no more has no name.
     first = [i for i, since in enumerate(base.late) if since is None and i < len(base.names)]
     names, own = [base.names[i] for i in first], [base.own[i] for i in first]
@@ -190,15 +219,16 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
     if base.undamped is not None:
         schedule = resolve_factor(config, run, names, own, beta2)
     else:
-        schedule = resolve(config, run, names, own, beta2)
+        schedule = resolve(config, run, names, own, beta2, rest=rest)
         target = None if base.target is None else [base.target[i] for i in first]
         if target is not None and target != list(schedule.target):
-            rank_zero_warn(
-                f"{config.owner}({config.target_name}={config.target!r}) asks for {list(schedule.target)}, the"
-                f" checkpoint was trained towards {target}, and the checkpoint wins. Give resume='config' to use the"
-                " new one."
-            )
-            schedule = resolve(config, run, names, own, beta2, target)
+            if tell:
+                rank_zero_warn(
+                    f"{config.owner}({config.target_name}={config.target!r}) asks for {list(schedule.target)}, the"
+                    f" checkpoint was trained towards {target}, and the checkpoint wins. Give resume='config' to use"
+                    " the new one."
+                )
+            schedule = resolve(config, run, names, own, beta2, target, rest)
     if len(first) == len(base.late):
         return schedule
     ends = iter(zip(schedule.initial, schedule.target, strict=True))
@@ -221,12 +251,14 @@ def unscheduled(groups: Sequence[param_groups.ParamGroup], schedulers: Sequence[
     return base
 
 
-def _of_these_groups(owner: str, loaded: State, then: list[str | None] | None, now: list[str | None]) -> State:
+def _of_these_groups(
+    owner: str, loaded: State, then: list[str | None] | None, now: list[str | None], *, tell: bool
+) -> State:
     """The state for the groups that there are now, where the checkpoint had others."""
     if then is None or then == now[: len(then)] or None in (*then, *now) or not set(then) & set(now):
         return loaded
     gone = [name for name in then if name not in now]
-    if gone:
+    if gone and tell:
         rank_zero_warn(
             f"{owner}: {len(gone)} param group(s) of the checkpoint are there no more, with"
             f" {', '.join(map(str, gone))}; the others go on."

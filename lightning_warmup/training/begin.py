@@ -102,7 +102,15 @@ def begin_fit(
         if config.measured_warmup is not None:
             measurement = measurement_for(config, run, state.get("adaptive"))
         now = config if measurement is None else measurement.config()
+        for base in bases:
+            base.epoch = length.epoch_of(run, base.steps)
         schedules = [draw(now, run, base) for base in bases]
+        scheduled = [
+            ScheduledOptimizer(index, optimizer, key, base, schedule, late_warmup)
+            for (index, optimizer), key, base, schedule in zip(optimizers, keys, bases, schedules, strict=True)
+        ]
+        for each, base in zip(scheduled, bases, strict=True):
+            each.ramp = each.ramp_on(config, run, base, each.schedule)
     except TooShortError as error:
         if not trainer.fast_dev_run:  # type: ignore[union-attr]
             raise
@@ -115,17 +123,15 @@ def begin_fit(
         list(zip(bases, schedules, strict=True)),
         trainer_run=trainers,
         planned=run,
-        checkpoint_total=state.get("total") if state.get("interval") == config.interval else None,
+        checkpoint_total=state.get("total")
+        if state.get("interval") == config.interval and all(base.rest is None for base in bases)
+        else None,
         module_scheduler=module_scheduler,
         max_time=length.time_limited,
         fast_dev_run=bool(trainer.fast_dev_run),  # type: ignore[union-attr]
     )
 
     # 6) take the optimizers over, and write
-    scheduled = [
-        ScheduledOptimizer(index, optimizer, key, base, schedule, late_warmup)
-        for (index, optimizer), key, base, schedule in zip(optimizers, keys, bases, schedules, strict=True)
-    ]
     for each in scheduled:
         each.check_shared_tensors(config.owner)
     if measurement is not None:

@@ -7,6 +7,7 @@ from lightning_utilities.core.rank_zero import rank_zero_warn
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
+from lightning_warmup.schedule.resumed import of_groups
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.base_values import draw, fresh_base
@@ -139,9 +140,13 @@ class Changes:
             schedulers = [] if self.module_scheduler is None else self.module_scheduler.schedulers
             base = fresh_base(self._config, optimizer, key, schedulers)
             base.steps = 0 if before is None else before.steps
+            base.rest = None if before is None else before.rest
             late_warmup = 0 if before is None else before.late_warmup
             scheduled = ScheduledOptimizer(index, optimizer, key, base, draw(self._config, run, base), late_warmup)
             scheduled.check_shared_tensors(self._config.owner)
+            if before is not None and before.ramp is not None:
+                high = scheduled.schedule.target
+                scheduled.ramp = of_groups(before.ramp, [0, *[None] * (len(high) - 1)], high)
             now.append(scheduled)
             own = ", ".join(f"{value:.4g}" for value in dict.fromkeys(base.own))
             rank_zero_warn(
@@ -204,7 +209,7 @@ class Changes:
             stepped = theirs * mine / ours if made_in_warmup else theirs
             undamped.append(mine if theirs == ours else stepped)
         if scheduled.undamped is None:
-            base = scheduled.base()
+            base = scheduled.base(0)
             base.undamped, base.target = undamped, None
             base.late_ends = [
                 None if ends is None else (ends[0] / ends[1] if ends[1] else 1.0, 1.0) for ends in base.late_ends

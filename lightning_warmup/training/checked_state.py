@@ -29,6 +29,7 @@ def checked_state(owner: str, state: State) -> State:
             raise wrong_state(owner, f"{place}[{key!r}] is {holder[key]!r}", expected)
         return holder[key]
 
+    by_index = "a dict by the optimizers' indices"
     optimizers = look("state", state, "optimizers", "a dict", _is_mapping, needed=True)
     for index, optimizer in optimizers.items():
         if not _is_count(index):
@@ -55,8 +56,20 @@ def checked_state(owner: str, state: State) -> State:
     look("state", state, "facts", "a list of five ints or None, or None", _are_facts, needed=False)
     for key in ("past_epochs", "past_samples"):
         look("state", state, key, "a list of pairs of ints", _are_pairs, needed=False)
+    for index, plan in (look("state", state, "plans", by_index, _is_by_index, needed=False) or {}).items():
+        place = f"state['plans'][{index!r}]"
+        look(place, plan, "warmup_interval", "'step' or 'epoch'", lambda v: v in ("step", "epoch"), needed=True)
+        look(place, plan, "warmup", "an int ≥ 0", _is_count, needed=True)
+        look(place, plan, "decay_start", "an int ≥ 0, or None", lambda v: v is None or _is_count(v), needed=True)
+        look(place, plan, "next", "lists of an int, a factor and values", _are_nexts, needed=True)
+        look(place, plan, "rest", "two ints ≥ 0 or None, and a factor", _is_rest, needed=False)
+        look(place, plan, "ramp", "two ints ≥ 0, and values", _is_ramp, needed=False)
+        here = optimizers[index]["own"] if index in optimizers else []
+        for values in (*(each[2] for each in plan["next"]), *([plan["ramp"][2]] if "ramp" in plan else [])):
+            if len(values) != len(here):
+                raise wrong_state(owner, f"{place} has {values!r}", f"as many values as 'own' has, {len(here)}")
     for key in ("next", "groups"):
-        look("state", state, key, "a dict by the optimizers' indices", _is_by_index, needed=False)
+        look("state", state, key, by_index, _is_by_index, needed=False)
     if (plateau := look("state", state, "plateau", "a dict", _is_mapping, needed=False)) is not None:
         look("state['plateau']", plateau, "factor", "a finite number ≥ 0", _is_value, needed=True)
         look("state['plateau']", plateau, "best", "a number", _is_no_nan, needed=True)
@@ -135,6 +148,26 @@ def _are_pairs(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(map(_is_count, pair)) for pair in value
     )
+
+
+def _are_nexts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_next, value))
+
+
+def _is_next(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    return _is_count(value[0]) and _is_value(value[1]) and _are_values(value[2])
+
+
+def _is_rest(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    return all(v is None or _is_count(v) for v in value[:2]) and _is_value(value[2])
+
+
+def _is_ramp(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(map(_is_count, value[:2])) and _are_values(value[2])
 
 
 def _is_by_index(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
@@ -15,8 +16,9 @@ from lightning_warmup.training.base_values import State, draw, group_names, name
 from lightning_warmup.training.changes import Changes
 from lightning_warmup.training.lightning_names import Callback, StochasticWeightAveraging
 from lightning_warmup.training.measurement import Measurement
-from lightning_warmup.training.messages import warn_of_other_plan
+from lightning_warmup.training.messages import tell_of_resume, warn_of_other_plan
 from lightning_warmup.training.module_scheduler import ModuleScheduler
+from lightning_warmup.training.plan_before import plan_state
 from lightning_warmup.training.plateau import _PlateauFactor
 from lightning_warmup.training.run_length import RunLength
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
@@ -95,17 +97,25 @@ class ScheduledFit:
             self._changes.live_with_schedulers(resumed=bool(loaded))
         self._hand_over(self._trainer.current_epoch)
         self._write()
+        self._tell_of_resume()
         if loaded:
             self._compare_with(loaded)
+
+    def _tell_of_resume(self) -> None:
+        for scheduled in self.optimizers:
+            if scheduled.written:
+                tell_of_resume(self._config, scheduled, self._run.total(self._config.interval))
 
     def _compare_with(self, loaded: State) -> None:
         """Warn of a run that is not the checkpoint's, where that gives the next step another value."""
         was, now = loaded.get("total"), self._run.total(self._config.interval)
-        if loaded.get("interval") != self._config.interval or (was == now and not self._length.replanned):
-            return
         for scheduled in self.optimizers:
-            expected = loaded.get("next", {}).get(scheduled.index)
-            if expected is not None and scheduled.written and not self._measuring:
+            expected, before = loaded.get("next", {}).get(scheduled.index), scheduled.before
+            if scheduled.ramp is not None or scheduled.rest is not None or self._measuring:
+                continue  # that is told already
+            left = before is not None and (before.ramp is not None or before.rest is not None)
+            same = was == now and not self._length.replanned and not left
+            if loaded.get("interval") == self._config.interval and not same and expected is not None:
                 warn_of_other_plan(self._config, "the checkpoint's plan", scheduled, expected, was, now)
 
     @property
@@ -144,18 +154,8 @@ class ScheduledFit:
         self._write(again=True)
 
     def _epoch_of(self, step: int, epochs_ahead: int = 0) -> int:
-        """The epoch that the next step, ``step``, belongs to.
-
-        That is step // steps_per_epoch; where an epoch has no known number of steps, or has not always had the same,
-        the Trainer's own.
-        """
-        if self._counts_epochs_itself and self._run.steps_per_epoch:
-            return step // self._run.steps_per_epoch
-        return self._trainer.current_epoch + epochs_ahead - self._length.first_epoch
-
-    @property
-    def _counts_epochs_itself(self) -> bool:
-        return bool(self._run.steps_per_epoch) and not self._run.past_epochs
+        """The epoch that the next step, ``step``, belongs to."""
+        return self._length.epoch_of(self._run, step, epochs_ahead)
 
     def _plan_anew(self, trainers: Run) -> None:
         """Follow the schedule of a run that is no longer the one that was planned.
@@ -174,7 +174,12 @@ class ScheduledFit:
             if run == before or self._handed_over:
                 return
             self._run = run
-            schedules = [draw(config, run, scheduled.base()) for scheduled in self.optimizers]
+            bases = [scheduled.base(self._epoch_of(scheduled.steps)) for scheduled in self.optimizers]
+            schedules = [draw(config, run, base) for base in bases]
+            ramps = [
+                scheduled.ramp_on(self._config, run, base, schedule)
+                for scheduled, base, schedule in zip(self.optimizers, bases, schedules, strict=True)
+            ]
         except ValueError as error:
             self._run = before
             if not self._warned_of_plan:
@@ -184,9 +189,12 @@ class ScheduledFit:
                 )
             return
         values_before = [scheduled.written for scheduled in self.optimizers]
-        for scheduled, schedule in zip(self.optimizers, schedules, strict=True):
-            scheduled.schedule = schedule
+        told_before = [(scheduled.rest, scheduled.ramp) for scheduled in self.optimizers]
+        for scheduled, base, schedule, ramp in zip(self.optimizers, bases, schedules, ramps, strict=True):
+            scheduled.schedule, scheduled.rest, scheduled.ramp = schedule, base.rest, ramp
         self._write(again=True)
+        if told_before != [(scheduled.rest, scheduled.ramp) for scheduled in self.optimizers]:
+            self._tell_of_resume()
         for scheduled, values in zip(self.optimizers, values_before, strict=True):
             if not self._warned_of_plan:
                 was, now = before.total(interval), run.total(interval)
@@ -245,6 +253,8 @@ class ScheduledFit:
         if self._first_batch:
             self._first_batch = False
             self._plan_anew(self._length.at_first_batch(batch_idx))
+            for scheduled in self.optimizers:
+                scheduled.before = None  # from here on a change is one in mid-run
         if batch_idx == 0:
             # Again, because callbacks that come after us may have changed the run in on_train_epoch_start.
             self._look_again(0)
@@ -311,7 +321,7 @@ class ScheduledFit:
             rates = scheduled.undamped or scheduled.schedule.target
             measurement.measure(self._trainer, self._pl_module, scheduled, rates)
         if measurement.settled:
-            scheduled.schedule = draw(measurement.config(), self._run, scheduled.base())
+            scheduled.schedule = draw(measurement.config(), self._run, scheduled.base(self._epoch_of(scheduled.steps)))
             self._measuring = self.watching = False
         self._write(again=True)
 
@@ -377,6 +387,7 @@ class ScheduledFit:
             "total": self._run.total(self._config.interval),
             "interval": self._config.interval,
             "next": {},
+            "plans": {},
             "groups": {},
         }
         parameter_names = names_of_parameters(self._pl_module)
@@ -387,6 +398,15 @@ class ScheduledFit:
                 at = -1 if pace is None else math.floor(pace.at(t))
             if at >= 0:
                 state["next"][scheduled.index] = scheduled.values(at, t)[0]
+            ticks = [at] if at >= 0 else [max(0, scheduled.written_at) + ahead for ahead in (0, 1)]
+            state["plans"][scheduled.index] = plan_state(
+                self._config,
+                scheduled.schedule,
+                ticks,
+                partial(scheduled.values, steps=t),
+                scheduled.rest,
+                scheduled.ramp,
+            )
             if len(scheduled.own) > 1:
                 state["groups"][scheduled.index] = group_names(scheduled.optimizer, parameter_names)
         if self._measurement is not None:

@@ -93,11 +93,46 @@ def warn_of_other_plan(
     if math.isclose(value, expected, rel_tol=1e-9):
         return False
     before, after = ("an unknown length" if n is None else f"{n:,} {config.interval}s" for n in (was, now))
+    final = scheduled.schedule.final() if scheduled.undamped is None else None
+    end = "" if final is None or now is None else f", at whose end it is {final[0]:.4g}"
     rank_zero_warn(
         f"{config.owner}: {config.parameter} is {value:.4g} at step {scheduled.steps:,}, where {whose} had"
-        f" {expected:.4g}. It was planned over {before}, and now is over {after}."
+        f" {expected:.4g}. It was planned over {before}, and now is over {after}{end}."
     )
     return True
+
+
+def tell_of_resume(config: ScheduleConfig, scheduled: ScheduledOptimizer, total: int | None) -> None:
+    """Say what ``resume_warmup`` and ``replan="rest"`` make of a run that is resumed with another plan.
+
+    Args:
+        config: What the user configured.
+        scheduled: The optimizer, its next value written.
+        total: Length of the run.
+    """
+    schedule, before, ramp, rest = scheduled.schedule, scheduled.before, scheduled.ramp, scheduled.rest
+    if before is None:
+        return
+    t, value, name = scheduled.written_at, scheduled.written[0], config.parameter
+    _, then = before.at(t)
+    if rest is not None and rest != before.rest:
+        was = "is" if then is None else f"was to be {then[0]:.4g} at step {scheduled.steps:,}, is"
+        final = schedule.final()
+        line = f"{name} {was} {value:.4g} there" + ("" if final is None else f", and will be {final[0]:.4g}")
+        line += "" if total is None else f" at the end of {total:,} {config.interval}s"
+        at = "now" if rest.start == schedule.decay_tick(t) else f"at {config.interval} {schedule.decay_start:,}"
+        if rest.factor != 1 and final is not None and math.isclose(final[0], value, rel_tol=1e-9):
+            what = f"the {schedule.decay} was at its end, and stays there"
+        else:
+            what = f"the {schedule.decay} {'begins' if rest.factor == 1 else 'is drawn anew'} {at}"
+        rank_zero_info(f"{config.owner}(replan='rest'): {line}; {what}.")
+    if ramp is not None and t < ramp.end:
+        clock, end = schedule.clock, scheduled.planned(ramp.end)[0]
+        whence = "the checkpoint's plan" if before.known_at(t) else f"1/{ramp.length + 1} of this plan"
+        rank_zero_info(
+            f"{config.owner}(resume_warmup={config.resume_warmup!r}): {name} goes from {ramp.origin[0]:.4g} at {clock}"
+            f" {ramp.start:,}, {whence}, to {end:.4g} at {clock} {ramp.end:,}, over {ramp.length:,} {clock}s."
+        )
 
 
 def _warn_of_nothing_to_train(config: ScheduleConfig, plans: Sequence[tuple[BaseValues, Schedule]]) -> None:

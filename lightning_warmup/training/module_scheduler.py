@@ -63,6 +63,12 @@ class ModuleScheduler:
                 f"{config.owner}(target_lr={config.target!r}): with decay=None the module's own {self} says where"
                 " the warmup leads. Leave target_lr out, or give override_module_scheduler=True and a decay."
             )
+        if config.resume_ramps:
+            raise MisconfigurationException(
+                f"{config.owner}(resume_warmup={config.resume_warmup!r}): the module's own {self} goes on as it was,"
+                " and is nothing to warm up to again. Leave resume_warmup out, or give override_module_scheduler=True"
+                " and a decay."
+            )
         if not automatic:
             raise MisconfigurationException(
                 f"{call} cannot be put before the module's own {self} in manual optimization, where the module steps"

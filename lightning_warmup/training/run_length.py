@@ -88,6 +88,16 @@ class RunLength:
         self._foreseen = done, {**self.state(), "missing": self._missed}
         return self.look(done, resumed=self._resumed)
 
+    def epoch_of(self, run: Run, step: int, epochs_ahead: int = 0) -> int:
+        """The epoch that the next step, ``step``, belongs to.
+
+        That is step // steps_per_epoch; where an epoch has no known number of steps, or has not always had the same,
+        the Trainer's own.
+        """
+        if run.steps_per_epoch and not run.past_epochs:
+            return step // run.steps_per_epoch
+        return self._trainer.current_epoch + epochs_ahead - self.first_epoch
+
     @property
     def _processed(self) -> int:
         """Epochs that count against ``max_epochs``; in a resumed run it may differ from ``trainer.current_epoch``."""

@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch.optim import Optimizer
 
+from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.durations import Run
+from lightning_warmup.schedule.rest import Rest
+from lightning_warmup.schedule.resumed import PlanBefore, Ramp, of_groups, ramp_of
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.base_values import BaseValues, State, beta2_of, names_of
@@ -46,6 +50,10 @@ class ScheduledOptimizer:
         self.undamped: list[float] | None = None if base.undamped is None else list(base.undamped)
         self.steps: int = base.steps
         self.late_warmup = late_warmup
+        self.before: PlanBefore | None = base.before
+        """The plan that the run was on before it was resumed, until its first step."""
+        self.rest: Rest | None = base.rest
+        self.ramp: Ramp | None = None
         self.written: list[float] = []
         self.written_at: int = -1
         self._stamps: Sequence[object] = []
@@ -60,8 +68,8 @@ class ScheduledOptimizer:
         """The groups that there are values for; those added since are still to be adopted."""
         return self.optimizer.param_groups[: len(self.own)]
 
-    def base(self) -> BaseValues:
-        """What the optimizer would set out from, if its schedule were drawn anew; its targets stay."""
+    def base(self, epoch: int) -> BaseValues:
+        """What the optimizer would set out from, if its schedule were drawn anew in ``epoch``; its targets stay."""
         initial, target = self.schedule.initial, self.schedule.target
         return BaseValues(
             names=names_of(self.optimizer),
@@ -75,6 +83,25 @@ class ScheduledOptimizer:
             steps=self.steps,
             target=None if self.undamped is not None else list(target),
             undamped=self.undamped,
+            before=self.before,
+            rest=self.rest,
+            epoch=epoch,
+        )
+
+    def ramp_on(self, config: ScheduleConfig, run: Run, base: BaseValues, schedule: Schedule) -> Ramp | None:
+        """The ramp of ``resume_warmup`` that leads to ``schedule``, where a run is just being resumed; else what it is.
+
+        Args:
+            config: What the user configured.
+            run: The run that is planned over.
+            base: What the schedule was drawn from.
+            schedule: The schedule.
+        """
+        if base.before is None:
+            return self.ramp
+        t = self.steps if schedule.by_step else base.epoch
+        return ramp_of(
+            config, run, schedule, base.before, t, lambda at: self._planned(schedule, at, self.steps + at - t)
         )
 
     def _end_of_late_warmups(self) -> int:
@@ -88,7 +115,16 @@ class ScheduledOptimizer:
 
     def values(self, t: int, steps: int) -> list[float]:
         """The value of each group at t, after so many optimizer steps."""
-        values = self.schedule.values(t)
+        values = self._planned(self.schedule, t, steps)
+        return values if self.ramp is None else self.ramp.values(t, values)
+
+    def planned(self, t: int) -> list[float]:
+        """What the schedule alone has for each group at t, were no step taken but those until then."""
+        return self._planned(self.schedule, t, self.steps + t - self.written_at)
+
+    def _planned(self, schedule: Schedule, t: int, steps: int) -> list[float]:
+        """What ``schedule`` alone has for each group, without a ramp."""
+        values = schedule.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
         if steps < self._warming_until:
@@ -101,7 +137,7 @@ class ScheduledOptimizer:
 
     def write(self, t: int) -> None:
         """Write the value at t."""
-        if self.undamped is None and self.steps >= self._warming_until:
+        if self.undamped is None and self.ramp is None and self.steps >= self._warming_until:
             values = self.schedule.values(t)
         else:
             values = self.values(t, self.steps)
@@ -193,6 +229,7 @@ class ScheduledOptimizer:
         self.own = [value if place is None else self.own[place] for value, place in zip(values, places, strict=True)]
         self.late = [self.steps if place is None else self.late[place] for place in places]
         self.undamped = None if self.undamped is None else undamped
+        self.ramp = None if self.ramp is None else of_groups(self.ramp, places, target, 1 / (self.late_warmup + 1))
         self._warming_until = self._end_of_late_warmups()
         self.look_again()
         self.write(self.written_at)

@@ -11,7 +11,7 @@ from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
 from lightning_warmup.schedule.resolve import planned_run, resolve, warmup_length
 from lightning_warmup.schedule.warmups import LinearWarmup
-from lightning_warmup.view.phases import AT_THE_TARGET, Phase, findings, phases
+from lightning_warmup.view.phases import AT_THE_TARGET, Phase, act_on_a_resume, findings, phases
 
 MOST_STEPS = 10_000_000
 """Of a preview, which holds the value of every step."""
@@ -151,7 +151,7 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
             drawn.append((way, schedule, ticks, [schedule.values(t) for t in ticks]))
         way, schedule, ticks, rows = drawn[0]
         found[name] = phases(schedule, ticks, planned.steps)
-        said[name] = findings(way, schedule, found[name], [row[0] for row in rows])
+        said[name] = [*findings(way, schedule, found[name], [row[0] for row in rows]), *act_on_a_resume(config)]
         if config.depends_on_the_run is not None:
             ranges[name] = f"{config.depends_on_the_run!r} depends on the run itself: the range it can take"
         scheduler = facts.scheduler if config.parameter == "lr" and config.decay is None else None

@@ -63,6 +63,32 @@ def phases(schedule: Schedule, ticks: Sequence[int], planned: int | None) -> lis
     return [phase for phase in found if phase.start < phase.end]
 
 
+def laid_over(found: Sequence[Phase], over: Phase) -> list[Phase]:
+    """Phases, with another one in the place of what it covers.
+
+    >>> [(phase.name, phase.start, phase.end) for phase in laid_over([Phase("hold", 0, 9)], Phase("ramp", 3, 5))]
+    [('hold', 0, 3), ('ramp', 3, 5), ('hold', 5, 9)]
+    """
+    parts = [over]
+    for phase in found:
+        parts.append(Phase(phase.name, phase.start, min(phase.end, over.start)))
+        parts.append(Phase(phase.name, max(phase.start, over.end), phase.end))
+    return sorted((part for part in parts if part.start < part.end), key=lambda part: part.start)
+
+
+def act_on_a_resume(config: ScheduleConfig) -> list[str]:
+    """What of a configuration is not shown where nothing is resumed."""
+    given = [f"resume_warmup={config.resume_warmup!r}"] if config.resume_ramps else []
+    given += [f"replan={config.replan!r}"] if config.replan != "full" else []
+    if not given:
+        return []
+    acts = "acts" if len(given) == 1 else "act"
+    return [
+        f"{' and '.join(given)} {acts} on a resume only, from what its checkpoint tells: SchedulePreview() in the"
+        " Trainer, with ckpt_path, shows that"
+    ]
+
+
 def _warmup_name(schedule: Schedule) -> str:
     return f"{schedule.warmup} warmup"
 

@@ -66,6 +66,31 @@ def test_resume_on_two_ranks(tmp_path: Path) -> None:
         assert first == second == {"used": whole["used"][step:], "weights": whole["weights"]}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{"resume_warmup": 5}, {"replan": "rest"}], ids=str)
+def test_ramps_and_branches_on_two_ranks(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Resumed into a longer run, and that resumed again: both ranks use at every step what one process uses."""
+
+    def warmup() -> LearningRateWarmup:
+        return LearningRateWarmup(4, "cosine", **settings)
+
+    def longer(path: Path, *callbacks: pl.Callback) -> Any:
+        run = trainer(warmup(), Tell(tmp_path), *callbacks, strategy="ddp_fork", devices=2, max_epochs=3)
+        run.fit(Line(sgd), loader(20), ckpt_path=path)
+        first, second = told(tmp_path)
+        assert first == second
+        return first["used"]
+
+    fork(warmup(), Tell(tmp_path), Save(tmp_path, *range(1, 20))).fit(Line(sgd), loader(20))
+    for step in range(1, 20):
+        used = longer(tmp_path / f"{step}.ckpt", Save(tmp_path / "again", step + 2))
+        alone = Line()
+        trainer(warmup(), max_epochs=3).fit(alone, loader(10), ckpt_path=tmp_path / f"{step}.ckpt")
+        assert used == alone.used
+        if step % 10:
+            assert longer(tmp_path / "again" / f"{step + 2}.ckpt") == used[2:]
+
+
 class DieOnOneRank(pl.Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_rank == 1 and trainer.global_step == 7:
