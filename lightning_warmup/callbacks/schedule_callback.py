@@ -247,7 +247,8 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
                 if ours and (self._config.optimizer is None or self._config.optimizer in others):
                     state = checked_state(self._config.owner, state)
                     optimizers = {**self._before.state.get("optimizers", {}), **state["optimizers"]}
-                    self._before.state = {**state, "optimizers": optimizers}
+                    plans = {**self._before.state.get("plans", {}), **state.get("plans", {})}
+                    self._before.state = {**state, "optimizers": optimizers, "plans": plans}
 
     @override
     def load_state_dict(self, state_dict: State) -> None:

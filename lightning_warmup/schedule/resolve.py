@@ -160,7 +160,9 @@ def _phases(config: ScheduleConfig, run: Run, rest: Rest) -> Schedule:
     """The curve but for the groups: every duration resolved."""
     interval = config.interval
     warmup_interval = config.warmup_interval or interval
-    length = warmup_length(config, run) if rest.warmup is None else rest.warmup
+    length = warmup_length(config, run)
+    if rest.warmup is not None and not (isinstance(config.warmup, Warmup) and config.warmup.counts_steps):
+        length = rest.warmup
 
     # Where warmup and decay count different things, t counts steps, and the one in epochs moves once per epoch.
     warmup_stride = decay_stride = 1

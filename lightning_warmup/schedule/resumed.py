@@ -58,6 +58,7 @@ class PlanBefore:
             one where nobody knew which t the next step would have.
         rest: What it had itself kept of the plan before it.
         ramp: Start, length and origin of a ramp that was under way.
+        sure: Whether the factor is known to be the decay's alone, without a warmup.
         fresh: Whether the optimizer has lost what it knew, as an Adam without a state has.
     """
 
@@ -67,6 +68,7 @@ class PlanBefore:
     nexts: Sequence[tuple[int, float, list[float]]] = ()
     rest: Rest | None = None
     ramp: tuple[int, int, list[float]] | None = None
+    sure: bool = True
     fresh: bool = False
 
     def at(self, t: int) -> tuple[float, list[float] | None]:
@@ -122,6 +124,9 @@ def rest_of(
     plain = drawn(None)
     t = step if plain.by_step else epoch
     tick, factor = plain.decay_tick(t), before.at(t)[0]
+    warming = plain.warmup_tick(t) < (plain.warmup_length if before.warmup is None else before.warmup)
+    if warming and not before.sure:
+        return Rest()
     if before.decay_start is not None and tick > before.decay_start:
         if factor == 0:
             raise ValueError(
@@ -130,7 +135,6 @@ def rest_of(
                 " from a checkpoint before the decay."
             )
         return Rest(before.warmup, tick, factor)
-    warming = plain.warmup_tick(t) < (plain.warmup_length if before.warmup is None else before.warmup)
     if warming and not plain.on_decay:
         return Rest(before.warmup)
     if before.decay_start is not None and config.decay_duration is None:

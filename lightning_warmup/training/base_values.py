@@ -111,7 +111,8 @@ def base_values(
         return _of_these_groups(config.owner, state, then, now, tell=tell)
 
     if resumed_step:
-        lost = has_lost_its_state(optimizer, index, before.optimizer_states)
+        has_stepped = loaded is None or loaded["steps"] > 0
+        lost = has_stepped and has_lost_its_state(optimizer, index, before.optimizer_states)
         base.before = plan_before(config, before.state, index, of_these_groups, fresh=lost)
     if loaded is None:
         base.steps = resumed_step

@@ -92,7 +92,7 @@ def _of_an_older_version(state: dict[str, Any], index: int, total: int | None, *
     factor = first / targets[0]
     begun = not math.isclose(factor, 1, rel_tol=1e-9)
     nexts = [(0, factor, [factor * target for target in targets])]
-    return PlanBefore(total=total, decay_start=0 if begun else None, nexts=nexts, fresh=fresh)
+    return PlanBefore(total=total, decay_start=0 if begun else None, nexts=nexts, sure=False, fresh=fresh)
 
 
 def has_lost_its_state(optimizer: Optimizer, index: int, states: int | None) -> bool:
