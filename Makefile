@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects
+.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects field
 
 demo: .venv/ready ## train on real digits, print the accuracy, draw the run
 	$(BIN)/python examples/digits.py fit --config configs/warmup_cosine.yaml
@@ -76,6 +76,9 @@ examples: .venv/ready ## run those that docs/examples.md shows, and renew their 
 
 projects: ## our callback in the projects of others, each in an environment of its own: the table of docs/projects.md
 	$(PYTHON) projects/run.py
+
+field: ## what the schedulers of other libraries have each step use, into tests/field.json: minutes, some GB
+	$(PYTHON) projects/field.py
 
 # The stamp is written last: an interrupted installation is taken up again, and so is one whose pins have changed.
 .venv/ready: pyproject.toml constraints.txt
