@@ -3,7 +3,7 @@ INSTALLING = @echo "making $(@D): pip installs torch, Lightning and the rest (on
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects
+.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects field
 
 demo: .venv/ready ## train on real digits with a warmup and without, print the accuracies, draw both runs
 	@echo "training a small network on handwritten digits, without a warmup and with one: half a minute"
@@ -80,6 +80,9 @@ examples: .venv/ready ## run those that docs/examples.md shows, and renew their 
 
 projects: ## our callback in the projects of others, each in an environment of its own: the table of docs/projects.md
 	$(PYTHON) projects/run.py
+
+field: ## what the schedulers of other libraries have each step use, into tests/field.json: minutes, some GB
+	$(PYTHON) projects/field.py
 
 # The stamp is written last: an interrupted installation is taken up again, and so is one whose pins have changed.
 .venv/ready: pyproject.toml constraints.txt

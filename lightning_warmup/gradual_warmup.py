@@ -13,7 +13,8 @@ __all__ = ["from_arguments"]
 def from_arguments(args: Mapping[str, Any]) -> list[ScheduleCallback]:
     """The schedule that a GradualWarmupScheduler of these arguments documents.
 
-    ``python -m lightning_warmup convert gradual-warmup FILE`` writes the same as YAML.
+    ``python -m lightning_warmup convert gradual-warmup FILE`` writes the same as YAML. Where the library's run departs
+    from this, a line is logged.
 
     Args:
         args: ``multiplier``, ``total_epoch``, and ``after_scheduler`` as ``{Name: {argument: value}}``, without the
@@ -32,4 +33,4 @@ def from_arguments(args: Mapping[str, Any]) -> list[ScheduleCallback]:
     >>> [round(lr, 4) for lr in callback.values(0.1, total_steps=6, steps_per_epoch=1)]
     [0.1, 0.15, 0.2, 0.2, 0.1, 0.1]
     """
-    return callbacks_of(conversion(args))
+    return callbacks_of("from_arguments", conversion(args))

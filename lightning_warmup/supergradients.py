@@ -14,7 +14,7 @@ def from_training_params(training_params: Mapping[str, Any]) -> list[ScheduleCal
     """The schedule that SuperGradients documents for these parameters.
 
     ``python -m lightning_warmup convert supergradients FILE`` writes the same as YAML, and says where SuperGradients'
-    own run departs from it.
+    own run departs from it; here a line is logged for each.
 
     Args:
         training_params: ``training_hyperparams`` of a recipe: ``lr_mode`` (a class of SuperGradients, its alias, or
@@ -37,4 +37,4 @@ def from_training_params(training_params: Mapping[str, Any]) -> list[ScheduleCal
     >>> [round(lr, 4) for lr in callback.values(0.1, total_steps=8, steps_per_epoch=2)]
     [0.05, 0.05, 0.1, 0.0934, 0.0752, 0.0505, 0.0258, 0.0076]
     """
-    return callbacks_of(conversion(training_params))
+    return callbacks_of("from_training_params", conversion(training_params))

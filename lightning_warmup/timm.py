@@ -13,7 +13,8 @@ __all__ = ["from_args"]
 def from_args(args: Mapping[str, Any]) -> list[ScheduleCallback]:
     """The schedule that timm's ``train.py`` has with these arguments.
 
-    ``python -m lightning_warmup convert timm FILE`` writes the same as YAML.
+    ``python -m lightning_warmup convert timm FILE`` writes the same as YAML. Where the library's run departs
+    from this, a line is logged.
 
     Args:
         args: ``args.yaml`` of a run of timm, or what was given: ``sched``, ``lr``, ``epochs``, ``warmup_epochs``,
@@ -36,4 +37,4 @@ def from_args(args: Mapping[str, Any]) -> list[ScheduleCallback]:
     >>> [round(lr, 3) for lr in callback.values(0.4, total_steps=6, steps_per_epoch=1)]
     [0.0, 0.2, 0.4, 0.341, 0.2, 0.059]
     """
-    return callbacks_of(conversion(args))
+    return callbacks_of("from_args", conversion(args))

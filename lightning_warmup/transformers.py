@@ -13,7 +13,8 @@ __all__ = ["from_training_arguments"]
 def from_training_arguments(training_arguments: Mapping[str, Any]) -> list[ScheduleCallback]:
     """The schedule that transformers' Trainer has with these arguments.
 
-    ``python -m lightning_warmup convert transformers FILE`` writes the same as YAML.
+    ``python -m lightning_warmup convert transformers FILE`` writes the same as YAML. Where the library's run departs
+    from this, a line is logged.
 
     Args:
         training_arguments: ``TrainingArguments.to_dict()``, or what of it was set: ``learning_rate``,
@@ -33,4 +34,4 @@ def from_training_arguments(training_arguments: Mapping[str, Any]) -> list[Sched
     >>> callback.values(0.1, total_steps=6)
     [0.0, 0.05, 0.1, 0.07500000000000001, 0.05, 0.025]
     """
-    return callbacks_of(conversion(training_arguments))
+    return callbacks_of("from_training_arguments", conversion(training_arguments))

@@ -210,7 +210,8 @@ def test_what_to_write_in_place_of_others() -> None:
         "n": 8,
         "m": 2,
     }
-    numbers |= {"k": 1.5, "milestones": [30, 60], "partial": functools.partial, "OneCycleLR": lr_scheduler.OneCycleLR}
+    numbers |= {"k": 1.5, "U": 250, "milestones": [30, 60]}
+    numbers |= {"partial": functools.partial, "OneCycleLR": lr_scheduler.OneCycleLR}
     numbers |= {"lr_end": 1e-7, "power": 2, "s": 50, "w0": 0.01, "r": 0.01, "W": 3, "C": 2, "f": 0.5, "min_lr": 0.03}
     namespace = {**NAMES, **numbers, "lr_updates": [4, 8], "after": functools.partial(lr_scheduler.StepLR, step_size=9)}
     rows = cells(ROOT / "docs" / "migrating.md", "write")

@@ -3,6 +3,7 @@
 A row's shift says by how much their values are late or early against ours, which are those of its code.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -26,7 +27,7 @@ W, C = 3, 2
 MILESTONES = [40, 60, 80]
 NUMBERS: dict[str, Any] = {
     **{"N": N, "T": T, "lr": LR, "max_lr": LR, "eta_min": LOW, "min_lr": LOW, "m": 8, "min": 0.1, "max": LR, "c": 3},
-    **{"k": 1.5, "lr_end": LOW, "power": 2, "s": 50, "n": 25, "w0": W0, "r": R, "W": W, "C": C, "f": F},
+    **{"k": 1.5, "U": 250, "lr_end": LOW, "power": 2, "s": 50, "n": 25, "w0": W0, "r": R, "W": W, "C": C, "f": F},
     **{"lr_updates": [4, 8], "milestones": MILESTONES, "after": partial(lr_scheduler.StepLR, step_size=9)},
     **{"partial": partial, "OneCycleLR": lr_scheduler.OneCycleLR, "StepLR": lr_scheduler.StepLR},
     **{name: getattr(lightning_warmup, name) for name in lightning_warmup.__all__},
@@ -101,6 +102,12 @@ def katsura(t: int) -> float:
     cycle, at = divmod(t, 25)
     low, high = LOW / LR, F**cycle
     return low + (high - low) * at / 5 if at < 5 else low + (high - low) * cosine((at - 5) / 20)
+
+
+def hyperbola(u: float) -> float:
+    """HyperbolicLR's, of an upper bound of 250 (arXiv 2407.15200)."""
+    left, gone = (T - N) / 250, u * (T - N) / 250
+    return math.sqrt((left - gone) * (2 - (left + gone)))
 
 
 def points(t: int) -> float:
@@ -183,6 +190,31 @@ THEIRS: dict[str, Callable[[], list[float]]] = {
     "pytorch-scheduler `KDecayScheduler": lambda: formula(lambda t: cosine((t / T) ** 2)),
     "pytorch-scheduler `TanhDecayScheduler": lambda: formula(lambda t: 0.5 * (1 - math.tanh(3 * (2 * t / T - 1)))),
     "pytorch-scheduler `WSDScheduler": lambda: after(lambda u: 1 - math.sqrt(max(0, u * (T - N) - 25) / (T - N - 25))),
+    "pytorch-scheduler `InverseSqrtScheduler": lambda: formula(lambda t: t / N if t < N else math.sqrt(N / t)),
+    "pytorch-scheduler `LinearDecayScheduler": lambda: after(lambda u: 1 - (1 - LOW / LR) * u),
+    "pytorch-scheduler `TrapezoidalScheduler": lambda: after(
+        lambda u: 1 - (1 - LOW / LR) * max(0, u * (T - N) - (T - N - 25)) / 25
+    ),
+    "pytorch-scheduler `CosineAnnealingWarmupRestarts": lambda: formula(katsura),
+    "pytorch-scheduler `SlantedTriangularScheduler": lambda: formula(
+        lambda t: (1 + 31 * (t / 10 if t < 10 else (T - t) / 90)) / 32
+    ),
+    "pytorch-scheduler `FlatCosineScheduler": lambda: formula(lambda t: to_low(max(0, t - 70) / 30)),
+    "pytorch-scheduler `HyperbolicLRScheduler": lambda: after(
+        lambda u: 1 + (1 - LOW / LR) * (hyperbola(u) - hyperbola(0)), LOW / LR
+    ),
+    "pytorch-scheduler `ExpHyperbolicLRScheduler": lambda: after(
+        lambda u: (LR / LOW) ** (hyperbola(u) - hyperbola(0)), LOW / LR
+    ),
+    "pytorch-scheduler `PolynomialScheduler": lambda: after(lambda u: LOW / LR + (1 - LOW / LR) * (1 - u) ** 2),
+    "pytorch-scheduler `ChebyshevScheduler": lambda: formula(lambda t: to_low((2 * t + 1) / (2 * T))),
+    "pytorch-scheduler `PowerDecayScheduler": lambda: formula(
+        lambda t: t / N if t < N else max(LOW / LR, (t / N) ** -0.7)
+    ),
+    "pytorch-scheduler `WarmupHoldCosineScheduler": lambda: after(
+        lambda u: to_low(max(0, u * (T - N) - 25) / (T - N - 25))
+    ),
+    "pytorch-scheduler `IdentityScheduler": lambda: formula(lambda _: 1),
     "fastai `fit_flat": lambda: formula(lambda t: cosine(max(0, t - 75) / 25)),
 }  # fmt: skip
 """What each row's first cell begins with, and what that library has each step use."""
@@ -215,6 +247,21 @@ def test_a_row(theirs: str, ours: str, shift: str) -> None:
         else:
             expected, values = expected[:-late], values[late:]
     assert values == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+RAN = {
+    name.partition(" | ")[2]: used
+    for library in json.loads((Path(__file__).parent / "field.json").read_text(encoding="utf-8")).values()
+    for name, used in library["cases"].items()
+    if name.startswith("migrating | ")
+}
+"""What other libraries ran with these numbers (`make field`), by the beginning of the row."""
+
+
+@pytest.mark.parametrize("row", RAN)
+def test_what_is_published_is_what_they_ran(row: str) -> None:
+    precision = 1e-7 if row.startswith("Keras") else 1e-11  # some of Keras' is float32
+    assert THEIRS[row]() == pytest.approx(RAN[row], rel=1e-9, abs=precision)
 
 
 def test_how_far_supergradients_cosine_is_from_what_it_documents() -> None:

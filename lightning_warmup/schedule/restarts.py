@@ -5,7 +5,7 @@ from abc import abstractmethod
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple, cast
 
 from lightning_warmup.schedule.checks import Factor, is_count, keep_factor, positive
 from lightning_warmup.schedule.decays import (
@@ -18,6 +18,16 @@ from lightning_warmup.schedule.decays import (
     shape_within,
 )
 from lightning_warmup.schedule.durations import Duration, parse_duration
+
+
+class _Cycle(NamedTuple):
+    """A cycle: its number, where its peak is and the next one's, how long it falls, and the length of the decay."""
+
+    number: int
+    peak: float
+    until: float
+    fall: float
+    length: float
 
 
 class _Restarts(Decay):
@@ -41,18 +51,31 @@ class _Restarts(Decay):
         """What each cycle is, resolved."""
 
     def factor_at(self, tau: float, length: float) -> float:
-        warmup, first = cast(int, self.warmup), self._first(length)
-        cycle = self._cycle(tau, first)
-        whole = self.multiplier == 1 and self.cycles is None
-        peak = cycle * (first + warmup) if whole else self._peak(cycle, first)
+        warmup, cycle = cast(int, self.warmup), self._at(tau, length)
+        k, peak, fall = cycle.number, cycle.peak, cycle.fall
         if tau == length and tau == peak and not warmup:  # the end, and of a cycle too: no other begins
-            fall = first * self.multiplier ** (cycle - 1)
-            return self._falls(cycle - 1, fall, fall)
-        fall, gone = first * self.multiplier**cycle, tau - peak
+            fall = self._first(length) * self.multiplier ** (k - 1)
+            return self._falls(k - 1, fall, fall)
+        gone = tau - peak
         if gone < fall or not warmup:
-            return self._falls(cycle, min(gone, fall), fall)
-        low, high = self._falls(cycle, fall, fall), self.gamma ** (cycle + 1)
+            return self._falls(k, min(gone, fall), fall)
+        low, high = self._falls(k, fall, fall), self.gamma ** (k + 1)
         return low + (high - low) * (gone - fall) / warmup
+
+    def _at(self, tau: float, length: float) -> _Cycle:
+        """The cycle that ``tau`` is in: most often that of the step before."""
+        cycle: _Cycle | None = self.__dict__.get("_latest")
+        if cycle is None or cycle.length != length or not cycle.peak <= tau < cycle.until:
+            first = self._first(length)
+            number = self._cycle(tau, first)
+            fall = first * self.multiplier**number
+            try:
+                until = self._peak(number + 1, first)
+            except OverflowError:
+                until = math.inf
+            cycle = _Cycle(number, self._peak(number, first), until, fall, length)
+            object.__setattr__(self, "_latest", cycle)
+        return cycle
 
     def _falls(self, cycle: int, gone: float, fall: float) -> float:
         """Factor in a cycle, where ``gone`` of its ``fall`` intervals are gone."""

@@ -148,6 +148,13 @@ class _Sequence(Decay):
             whole = length - begin
         return self._starts[i] * self._decays[i].factor_at(min(tau - begin, whole), whole)
 
+    def parts(self) -> list[tuple[object, Decay, int, float, bool]]:
+        """Of each part: what was configured, what it is, where it begins, how long it is, and if the next one jumps."""
+        parts = self._written.parts
+        jumps = [part.start is not None for part in parts[1:]] + [False]
+        written = [part.decay for part in parts]
+        return list(zip(written, self._decays, self._begins, self._lengths, jumps, strict=True))
+
     def settles(self, last: float) -> float | None:
         return None
 

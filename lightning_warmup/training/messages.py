@@ -8,9 +8,8 @@ from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import ConstantDecay
 from lightning_warmup.schedule.durations import Run
-from lightning_warmup.schedule.piecewise import _PiecewiseDecay
 from lightning_warmup.schedule.schedule import Schedule, summary_line
-from lightning_warmup.schedule.step_decays import MultiStepDecay
+from lightning_warmup.schedule.unreached import never_reached
 from lightning_warmup.training.base_values import BaseValues
 from lightning_warmup.training.module_scheduler import ModuleScheduler
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
@@ -152,18 +151,12 @@ def _warn_of_what_never_comes(config: ScheduleConfig, schedule: Schedule) -> Non
             f"{config.owner}(decay={config.decay!r}): the other phases take all of this run, and the decay never"
             " begins. Shorten them, train longer, or leave decay out."
         )
-    if isinstance(schedule.decay, MultiStepDecay) and isinstance(config.decay, MultiStepDecay):
-        what, marks = "milestone(s)", list(config.decay.milestones)
-    elif isinstance(schedule.decay, _PiecewiseDecay) and isinstance(config.decay, _PiecewiseDecay):
-        what, marks = "point(s)", list(config.decay.points)
-    else:
-        return
-    unreached = schedule.decay.unreached(schedule.last_tick - schedule.decay_start)
-    if unreached:
-        written = ", ".join(repr(marks[i]) for i in unreached)
+    last = schedule.last_tick - schedule.decay_start
+    for marks, end in never_reached(config.decay, schedule.decay, last):
+        whose, at = ("the decay", schedule.decay_end) if end > last else ("that part", schedule.decay_start + end)
         rank_zero_warn(
-            f"{config.owner}(decay={config.decay!r}): no step of this run reaches the {what} {written}, for the"
-            f" decay ends at {config.interval} {schedule.decay_end:,}. Leave them out, or train longer."
+            f"{config.owner}(decay={config.decay!r}): no step of this run reaches the {marks}, for {whose} ends at"
+            f" {config.interval} {at:,.0f}. Leave them out, or train longer."
         )
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.schedule import Schedule
-from lightning_warmup.schedule.step_decays import MultiStepDecay
+from lightning_warmup.schedule.unreached import never_reached
 
 AT_THE_TARGET = "at the target"
 """What comes after a warmup without a decay."""
@@ -117,10 +117,8 @@ def findings(config: ScheduleConfig, schedule: Schedule, found: Sequence[Phase],
     elif warmup > total / 5:
         said.append(f"the warmup takes {warmup / total:.0%} of the run")
     decay = schedule.decay
-    if isinstance(decay, MultiStepDecay) and isinstance(config.decay, MultiStepDecay):
-        late = decay.unreached(schedule.last_tick - schedule.decay_start)
-        if late:
-            said.append(f"no step reaches the milestone(s) {', '.join(repr(config.decay.milestones[i]) for i in late)}")
+    late = never_reached(config.decay, decay, schedule.last_tick - schedule.decay_start)
+    said += [f"no step reaches the {marks}" for marks, _ in late]
     past = next((phase for phase in found if phase.name == "past the end"), None)
     if past is not None:
         said.append(

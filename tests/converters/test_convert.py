@@ -12,6 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from lightning_warmup import LearningRateWarmup
 from lightning_warmup.__main__ import main
+from lightning_warmup.converters import gradual_warmup, supergradients, timm, transformers
 from lightning_warmup.converters.supergradients import conversion
 from lightning_warmup.gradual_warmup import from_arguments
 from lightning_warmup.supergradients import from_training_params
@@ -182,3 +183,24 @@ def test_a_function_by_its_import_path(capsys, tmp_path, monkeypatch):
 def test_a_function_has_no_yaml():
     with pytest.raises(ValueError, match="it holds a function"):
         conversion({**SG, "lr_mode": "function", "lr_schedule_function": by_epoch}).yaml()
+
+
+@pytest.mark.parametrize(
+    ("function", "conversion", "given"),
+    [
+        (from_training_params, supergradients.conversion,
+         {"lr_mode": "StepLRScheduler", "lr_updates": [2], "lr_decay_factor": 0.1, "initial_lr": 0.1, "max_epochs": 4}),
+        (from_args, timm.conversion,
+         {"sched": "cosine", "lr": 0.1, "epochs": 9, "warmup_epochs": 2, "warmup_lr": 1e-5}),
+        (from_arguments, gradual_warmup.conversion,
+         {"lr": 0.1, "multiplier": 2, "total_epoch": 5, "after_scheduler": {"StepLR": {"step_size": 4}}}),
+        (from_training_arguments, transformers.conversion,
+         {"warmup_ratio": 0.1, "num_train_epochs": 2.5, "gradient_accumulation_steps": 4}),
+    ],
+    ids=["supergradients", "timm", "gradual_warmup", "transformers"],
+)  # fmt: skip
+def test_the_functions_log_what_the_command_writes_as_comments(function, conversion, given, messages) -> None:
+    notes = conversion(given).notes
+    assert notes
+    function(given)
+    assert messages == [f"{function.__name__}: {note}" for note in notes]

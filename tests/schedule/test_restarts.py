@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -193,3 +194,26 @@ def test_what_counts_from_the_start_of_the_run_has_no_place_in_a_cycle(decay) ->
 
 def test_steps_within_a_cycle_count_from_its_start() -> None:
     assert values(RestartsDecay(StepDecay(2, gamma=0.5), 5), 10) == [1, 1, 0.5, 0.5, 0.25] * 2
+
+
+@pytest.mark.parametrize(
+    "decay",
+    [
+        RestartsDecay(LinearDecay(), period=7, warmup=2, multiplier=1.5, gamma=0.8),
+        RestartsDecay(CosineDecay(0.1), cycles=4),
+        RestartsDecay(LinearDecay(), cycles=3, warmup=3, multiplier=0.7),
+        CosineRestartsDecay(9, multiplier=2),
+    ],
+    ids=repr,
+)
+def test_what_was_asked_for_before_is_of_no_matter(decay) -> None:
+    """It remembers a cycle: backwards, in a run of another length and after a copy it is what it was."""
+    taus = [tau / 2 for tau in range(121)]
+    fresh = [replace(decay).factor_at(tau, 60) for tau in taus]
+    assert [decay.factor_at(tau, 60) for tau in taus] == fresh
+    assert [decay.factor_at(tau, 60) for tau in reversed(taus)] == fresh[::-1]
+    for tau, factor in zip(taus, fresh, strict=True):
+        decay.factor_at(tau / 2, 47)
+        assert decay.factor_at(tau, 60) == factor
+    assert [pickle.loads(pickle.dumps(decay)).factor_at(tau, 60) for tau in taus] == fresh
+    assert decay == replace(decay)

@@ -1,5 +1,6 @@
 """A run that is changed on its way: what was run stays what it was, what is left is what this Trainer will still do."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,20 @@ import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_warmup import CosineDecay, ExponentialDecay, LearningRateWarmup, MultiStepDecay, StepDecay
+from lightning_warmup import (
+    CosineDecay,
+    DecayPart,
+    ExponentialDecay,
+    InverseSqrtDecay,
+    InverseTimeDecay,
+    LearningRateWarmup,
+    LinearDecay,
+    MultiStepDecay,
+    PiecewiseConstantDecay,
+    PiecewiseLinearDecay,
+    RestartsDecay,
+    StepDecay,
+)
 from runs import Line, fit, fit_stream, loader, trainer
 
 pytestmark = [
@@ -182,6 +196,63 @@ def test_durations_by_epochs(
     used = fit(callback, ckpt_path=folder / f"{cut[0]}-{cut[1]}.ckpt", max_epochs=EPOCHS, batches=batches).used
     lrs = before[: taken(cut)] + used
     assert {step: lrs[step] for step in expected} == pytest.approx(expected, rel=1e-12)
+
+
+def in_steps(a: int, fa: float, b: int, fb: float, t: int) -> float:
+    """A straight line from a step to another, held before and after."""
+    return fa + (fb - fa) * (min(max(t, a), b) - a) / (b - a)
+
+
+# Of the epochs gone, of the step, and of the step at which an epoch begins.
+SHAPES: dict[str, tuple[Any, Callable[[float, int, Callable[[int], int]], float]]] = {
+    "restarts": (RestartsDecay("linear", "1 epoch"), lambda e, t, at: 1 - e % 1),
+    "restarts with a warmup": (
+        RestartsDecay("linear", "1 epoch", warmup="0.5 epochs"),
+        lambda e, t, at: abs(1 - 2 * (e % 1)) if e >= 0.5 else 1 - 2 * e,
+    ),
+    "inverse time": (InverseTimeDecay("2 epochs", power=0.7), lambda e, t, at: (1 + e / 2) ** -0.7),
+    "inverse square root": (InverseSqrtDecay("1 epoch", final=0.55), lambda e, t, at: max(0.55, (1 + e) ** -0.5)),
+    "piecewise linear": (
+        PiecewiseLinearDecay({"1 epoch": 1, "3 epochs": 0.2}),
+        lambda e, t, at: in_steps(at(1), 1, at(3), 0.2, t),
+    ),
+    "piecewise constant": (
+        PiecewiseConstantDecay({"1 epoch": 0.5, "3 epochs": 0.2}),
+        lambda e, t, at: 1.0 if t < at(1) else 0.5 if t < at(3) else 0.2,
+    ),
+    "sequence": (
+        [DecayPart("constant", "1 epoch"), DecayPart(LinearDecay(0.5), "2 epochs"), DecayPart("linear")],
+        lambda e, t, at: in_steps(at(1), 1, at(3), 0.5, t) if t < at(3) else in_steps(at(3), 0.5, at(4), 0, t),
+    ),
+    "restarts in a sequence": (
+        [DecayPart("constant", "1 epoch"), DecayPart(RestartsDecay("linear", "1 epoch"), start=0.5)],
+        lambda e, t, at: 1.0 if e < 1 else 0.5 * (1 - e % 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
+@pytest.mark.parametrize("batches", [12, 44])
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_by_epochs(name: str, batches: int, tmp_path: Path) -> None:
+    """Two epochs of 22 steps, and then two of 12 or 44, against the epochs that are gone at each step."""
+    decay, factor = SHAPES[name]
+    callback = LearningRateWarmup(0, decay)
+    before = fit([callback, Cuts(tmp_path)], max_epochs=4, batches=22).used[:44]
+    after = fit(callback, ckpt_path=tmp_path / "1-None.ckpt", max_epochs=4, batches=batches).used
+
+    def at(epoch: int) -> int:
+        return 22 * epoch if epoch <= 2 else 44 + batches * (epoch - 2)
+
+    def gone(t: int) -> float:
+        return t / 22 if t <= 44 else 2 + (t - 44) / batches
+
+    lrs = before + after
+    assert len(lrs) == at(4)
+    # What was run was planned by epochs of 22 steps throughout.
+    planned = [0.1 * factor(t / 22, t, lambda epoch: 22 * epoch) for t in range(44)]
+    assert before == pytest.approx(planned, rel=1e-9, abs=1e-12)
+    assert after == pytest.approx([0.1 * factor(gone(t), t, at) for t in range(44, at(4))], rel=1e-9, abs=1e-12)
 
 
 def samples(batch_size: int) -> DataLoader[Any]:

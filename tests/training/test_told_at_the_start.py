@@ -14,10 +14,13 @@ from checkpoints import SaveEveryBatch
 from lightning_warmup import (
     CosineDecay,
     CosineRestartsDecay,
+    DecayPart,
     FunctionDecay,
     HyperparameterWarmup,
     LearningRateWarmup,
     MultiStepDecay,
+    PiecewiseLinearDecay,
+    SequentialDecay,
     StepDecay,
 )
 from refusals import refused
@@ -105,6 +108,25 @@ def test_a_function_that_fails_where_a_step_is() -> None:
         (LearningRateWarmup(0, MultiStepDecay([10, 35]), cooldown=10), "35, for the decay ends at step 30"),
         (LearningRateWarmup(1, MultiStepDecay([2, 4]), interval="epoch"), "4, for the decay ends at epoch 4"),
         (HyperparameterWarmup("momentum", decay=MultiStepDecay([60])), "60, for the decay ends at step 40"),
+        # In a part: past its end, just at its end before a jump, or past the run's.
+        (
+            LearningRateWarmup(0, [DecayPart(MultiStepDecay([10, 25]), 20), DecayPart("linear")]),
+            "25, for that part ends at step 20",
+        ),
+        (
+            LearningRateWarmup(0, [DecayPart(MultiStepDecay([10, 20]), 20), DecayPart("linear", start=0.5)]),
+            "20, for that part ends at step 20",
+        ),
+        (
+            LearningRateWarmup(0, [DecayPart("constant", 10), DecayPart(MultiStepDecay([20, 50]))], cooldown=10),
+            "50, for the decay ends at step 30",
+        ),
+        (
+            LearningRateWarmup(
+                0, [DecayPart("constant", 5), DecayPart(SequentialDecay([DecayPart(MultiStepDecay([30]), 9)]))]
+            ),
+            "30, for that part ends at step 14",
+        ),
     ],
     ids=repr,
 )
@@ -123,8 +145,11 @@ def test_milestones_past_the_end(callback: Any, names: str) -> None:
         LearningRateWarmup(0, MultiStepDecay([10, 30]), cooldown=10),
         LearningRateWarmup(0, MultiStepDecay([10, 30]), total=30),
         LearningRateWarmup(0, MultiStepDecay([10, 30]), total="4 epochs"),
+        # The next part goes on from there; or the run does.
+        LearningRateWarmup(0, [DecayPart(MultiStepDecay([10, 20]), 20), DecayPart("linear")]),
+        LearningRateWarmup(0, [DecayPart("constant", 10), DecayPart(PiecewiseLinearDecay({10: 1, 39: 0}))]),
     ],
-    ids=lambda callback: repr(callback._config.total),
+    ids=repr,
 )
 def test_milestones_that_are_reached(callback: LearningRateWarmup) -> None:
     assert told(callback, max_epochs=4) == []
