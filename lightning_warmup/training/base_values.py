@@ -7,6 +7,7 @@ from typing import Any
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
 
+from lightning_warmup.schedule.clock import draw_by_clock
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import resolve, resolve_factor
@@ -53,6 +54,7 @@ class BaseValues:
         target: Targets that the checkpoint was trained towards; None: those of the configuration.
         undamped: Where the module has a scheduler of its own that is not overridden: the groups' values as that alone
             would have them.
+        warm_at: In a run by the clock, milliseconds after which a warmup by steps was over; None while it goes on.
     """
 
     names: list[str | None]
@@ -63,6 +65,7 @@ class BaseValues:
     steps: int = 0
     target: list[float] | None = None
     undamped: list[float] | None = None
+    warm_at: int | None = None
 
 
 def base_values(
@@ -116,7 +119,7 @@ def base_values(
     # Factors on a scheduler of the module's are no targets. Without one the groups would be at their targets but for
     # the warmup.
     target: list[float] | None = None if "undamped" in loaded else loaded["target"]
-    base.steps, base.late = loaded["steps"], late
+    base.steps, base.late, base.warm_at = loaded["steps"], late, loaded.get("warm_at")
     base.late_ends = _late_ends(loaded, late, composes=composes)
     if composes:
         base.undamped = loaded.get("undamped", target)
@@ -183,6 +186,12 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
         run: The run that is planned over.
         base: What the optimizer sets out from.
     """
+    if run.milliseconds is not None:
+        return draw_by_clock(config, run, base.warm_at, lambda part, its_run: _draw(part, its_run, base))
+    return _draw(config, run, base)
+
+
+def _draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
     # The groups that were there from the start; one that is there no more has no name.
     first = [i for i, since in enumerate(base.late) if since is None and i < len(base.names)]
     names, own = [base.names[i] for i in first], [base.own[i] for i in first]

@@ -38,6 +38,8 @@ def checked_state(owner: str, state: State) -> State:
         place = f"state['optimizers'][{index!r}]"
         look(place, optimizer, "steps", "an int ≥ 0", _is_count, needed=True)
         own = look(place, optimizer, "own", _VALUES, _are_values, needed=True)
+        what = "an int ≥ 0, or None"
+        look(place, optimizer, "warm_at", what, lambda v: v is None or _is_count(v), needed=False)
         look(place, optimizer, "late", "an int ≥ 0, or a list of such and None", _is_late, needed=False)
         for key in ("target", "initial", "undamped"):
             needed = key == "target" or (key == "initial" and bool(optimizer.get("late")))
@@ -47,7 +49,7 @@ def checked_state(owner: str, state: State) -> State:
         late = optimizer.get("late", 0)
         if (late if isinstance(late, int) else len(late)) > len(own):
             raise wrong_state(owner, f"{place}['late'] is {late!r}", f"no more than 'own' has, {len(own)}")
-    for key in ("first_epoch", "first_step"):
+    for key in ("first_epoch", "first_step", "milliseconds"):
         look("state", state, key, "an int ≥ 0", _is_count, needed=False)
     for key in ("total", "steps", "epochs", "steps_per_epoch", "batch_size"):
         look("state", state, key, "an int ≥ 0, or None", lambda v: v is None or _is_count(v), needed=False)

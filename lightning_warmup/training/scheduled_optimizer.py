@@ -45,6 +45,7 @@ class ScheduledOptimizer:
         self.late: list[int | None] = list(base.late)
         self.undamped: list[float] | None = None if base.undamped is None else list(base.undamped)
         self.steps: int = base.steps
+        self.warm_at: int | None = base.warm_at
         self.late_warmup = late_warmup
         self.written: list[float] = []
         self.written_at: int = -1
@@ -75,6 +76,7 @@ class ScheduledOptimizer:
             steps=self.steps,
             target=None if self.undamped is not None else list(target),
             undamped=self.undamped,
+            warm_at=self.warm_at,
         )
 
     def _end_of_late_warmups(self) -> int:
@@ -221,6 +223,8 @@ class ScheduledOptimizer:
             state["initial"] = list(self.schedule.initial)
         if self.undamped is not None:
             state["undamped"] = self.undamped
+        if self.warm_at is not None:
+            state["warm_at"] = self.warm_at
         return state
 
 
