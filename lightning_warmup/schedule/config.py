@@ -121,8 +121,8 @@ class ScheduleConfig:
                 )
         if parse_duration(owner, "late_group_warmup", self.late_group_warmup).unit == "second":
             raise ValueError(
-                f"{owner}(late_group_warmup={self.late_group_warmup!r}) is a time, and a group that comes late is warmed"
-                " up by its own steps: write steps."
+                f"{owner}(late_group_warmup={self.late_group_warmup!r}) is a time, and a group that comes late is"
+                " warmed up by its own steps: write steps."
             )
         self._check_clock()
         self._check_choices()
@@ -213,15 +213,11 @@ class ScheduleConfig:
     def _check_clock(self) -> None:
         owner = self.owner
         if not self.by_clock:
-            counted = {"hold": self.hold, "decay_duration": self.decay_duration, "cooldown": self.cooldown}
-            warmup = self.warmup
-            if not isinstance(warmup, Warmup):
-                counted["warmup"] = warmup
-            elif not warmup.counts_steps and parse_duration(owner, "warmup", warmup.duration).unit == "second":
-                raise ValueError(f"{owner}(warmup={warmup!r}) is a time, {TIME_NEEDS_A_CLOCK}.")
-            for name, value in counted.items():
-                if value is not None and parse_duration(owner, name, value).unit == "second":
-                    raise ValueError(f"{owner}({name}={value!r}) is a time, {TIME_NEEDS_A_CLOCK}.")
+            for name in ("warmup", "hold", "decay_duration", "cooldown"):
+                written = getattr(self, name)
+                length = written.duration if isinstance(written, Warmup) and not written.counts_steps else written
+                if isinstance(length, str) and parse_duration(owner, name, length).unit == "second":
+                    raise ValueError(f"{owner}({name}={written!r}) is a time, {TIME_NEEDS_A_CLOCK}.")
             return
         call = f"{owner}(total={self.total!r}"
         for name, interval in (("interval", self.interval), ("warmup_interval", self.warmup_interval)):

@@ -180,8 +180,8 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
         else:
             decay_stride = run.steps_per_epoch
 
-    if run.by_clock and isinstance(config.warmup, FormulaWarmup):
-        _check_free_of_scale(config.owner, "warmup", config.warmup, [config.warmup.resolved(n).weight for n in (64, 6400)])
+    if run.by_clock and isinstance(config.warmup, Warmup):
+        _check_free_of_scale(config.warmup, "u or t / N", [config.warmup.resolved(n).weight for n in (64, 6400)])
     total = run.total(interval)
     warmup = length
     if warmup_interval != interval and run.epochs_pace is not None:
@@ -223,8 +223,8 @@ def _phases(config: ScheduleConfig, run: Run) -> Schedule:
     if fills and decay is not None and not isinstance(decay, ConstantDecay):
         raise TooShortError(
             f"{config.owner}(warmup={config.warmup!r}, decay={config.decay!r}): the warmup takes all of the"
-            f" {_so_many(total, interval, by_clock=run.by_clock)} of this run, and the decay never begins. Shorten warmup, train longer, leave decay"
-            " out, or give total=... if the run is longer than that."
+            f" {_so_many(total or 0, interval, by_clock=run.by_clock)} of this run, and the decay never begins. Shorten"
+            " warmup, train longer, leave decay out, or give total=... if the run is longer than that."
         )
 
     # The clock of the decay, on which the warmup is then a factor.
@@ -278,19 +278,21 @@ def _resolved_decay(decay: Decay, run: Run, interval: Interval, warmup: int, sta
     if run.by_clock and of_no_unit and decay.closed_form and total is not None:
         longer = decay.resolved(replace(context, warmup=warmup * 100, total=total * 100, start=start * 100))
         length = float(max(total - start, 1))
-        ways = [lambda u: resolved.factor_at(u * length, length), lambda u: longer.factor_at(u * length * 100, length * 100)]
-        _check_free_of_scale(type(decay).__name__, "decay", decay, ways)
+        ways = [
+            lambda u: resolved.factor_at(u * length, length),
+            lambda u: longer.factor_at(u * length * 100, length * 100),
+        ]
+        _check_free_of_scale(decay, "u or tau / D", ways)
     pace = next((pace for pace in paces if pace is not None and pace.knots), None)
     return resolved if pace is None else _PacedDecay(resolved, pace, start)
 
 
-def _check_free_of_scale(owner: str, name: str, shape: object, ways: Sequence[Callable[[float], float]]) -> None:
+def _check_free_of_scale(shape: object, shares: str, ways: Sequence[Callable[[float], float]]) -> None:
     """Refuse a shape without durations that counts intervals all the same: on a clock they are milliseconds.
 
     Args:
-        owner: The class quoted in the error.
-        name: What the shape is.
         shape: The shape.
+        shares: What it may count instead.
         ways: The shape over a length and over a hundred times that, by the share done: the same, if it counts nothing.
 
     Raises:
@@ -303,8 +305,8 @@ def _check_free_of_scale(owner: str, name: str, shape: object, ways: Sequence[Ca
             return
         if not math.isclose(short, long, rel_tol=1e-6, abs_tol=1e-12):
             raise ValueError(
-                f"{owner}: {shape!r} counts intervals, and this run is planned by the clock: a {name} there is a matter"
-                " of shares, u or tau / D, say."
+                f"{shape!r} counts intervals, and this run is planned by the clock, where they are milliseconds: make"
+                f" it a matter of shares, {shares}, say."
             )
 
 

@@ -14,7 +14,7 @@ def time_words(milliseconds: float) -> str:
         number, left = divmod(left, length)
         if number:
             words.append(f"{number:,} {unit}{'' if number == 1 else 's'}")
-    if left and len(words) < 2 or not words:
+    if (left and len(words) < 2) or not words:
         seconds = left / 1000 if not words else round(left / 1000)
         words.append(f"{seconds:.4g} second{'' if seconds == 1 else 's'}")
     return " ".join(words[:2])

@@ -187,11 +187,12 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
         base: What the optimizer sets out from.
     """
     if run.milliseconds is not None:
-        return draw_by_clock(config, run, base.warm_at, lambda part, its_run: _draw(part, its_run, base))
-    return _draw(config, run, base)
+        return draw_by_clock(config, run, base.warm_at, lambda part, its_run: draw_part(part, its_run, base))
+    return draw_part(config, run, base)
 
 
-def _draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
+def draw_part(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
+    """The same, of one part of a run by the clock, or of one that counts steps or epochs throughout."""
     # The groups that were there from the start; one that is there no more has no name.
     first = [i for i, since in enumerate(base.late) if since is None and i < len(base.names)]
     names, own = [base.names[i] for i in first], [base.own[i] for i in first]

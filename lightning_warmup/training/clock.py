@@ -53,20 +53,18 @@ class Clock:
 
     def read(self) -> None:
         """Look at rank 0's clock. Every process must call it, and as often as all others."""
-        used = 0
-        if self._trainer.is_global_zero:
-            used = self._reading()
+        used: int = self._reading() if self._trainer.is_global_zero else 0
         if self._message is not None:
             self._message[0] = used
             distributed.broadcast(self._message, 0, group=self._group)
             used = int(self._message[0])
         elif not self._alone:
-            used = self._trainer.strategy.broadcast(used)
+            used = int(self._trainer.strategy.broadcast(used))
         self.used = max(self.used, used)
 
     def _reading(self) -> int:
         if self._timer is not None:
-            return math.floor(self._timer.time_elapsed() * 1000)
+            return math.floor(float(self._timer.time_elapsed()) * 1000)
         return self._before + math.floor((now() - self._began) * 1000)
 
     def state(self) -> int:
@@ -81,20 +79,30 @@ class Clock:
             self.used, self._stopped = self.state(), True
 
 
+def _timers(trainer: pl.Trainer) -> list[Any]:
+    """What ends the run by the clock: the Trainer's ``max_time``, which is a Timer too, and others."""
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[union-attr]
+    return [each for each in callbacks if isinstance(each, Timer) and each.time_remaining() is not None]
+
+
+def _duration(timer: Any) -> int:
+    """How long it lets a run go on, in milliseconds."""
+    return round((timer.time_remaining() + timer.time_elapsed()) * 1000)
+
+
 def find_timer(owner: str, trainer: pl.Trainer) -> Any:
-    """What ends the run: the Trainer's ``max_time``, or a Timer among the callbacks; of several, the first to end it.
+    """The Timer that ends the run; of several, the first to do so.
 
     Raises:
         MisconfigurationException: If there is none, or its clock stands still.
     """
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[union-attr]
-    timers = [each for each in callbacks if isinstance(each, Timer) and each.time_remaining() is not None]
+    timers = _timers(trainer)
     if not timers:
         raise MisconfigurationException(
             f"{owner}(total='max_time'): this Trainer has no max_time. Give Trainer(max_time={{'hours': 8}}), or here"
             " total='8 hours'."
         )
-    timer = min(timers, key=lambda each: each.time_remaining())
+    timer = min(timers, key=_duration)
     if timer.end_time() is not None:
         raise MisconfigurationException(
             f"{owner}(total='max_time'): the Trainer's Timer has ended with its first fit, and neither tells the time"
@@ -123,8 +131,7 @@ def begin_clock(
     timer = None
     if config.total == "max_time":
         timer = find_timer(config.owner, trainer)
-        duration = round((timer.time_remaining() + timer.time_elapsed()) * 1000)
-        config = replace(config, total=as_seconds(duration))
+        config = replace(config, total=as_seconds(_duration(timer)))
     elif resumed and "milliseconds" not in state:
         rank_zero_info(
             f"{config.owner}: the checkpoint does not tell what time it has used; total={config.total!r} counts from"
@@ -154,11 +161,9 @@ def tell_of_the_end(config: ScheduleConfig, trainer: pl.Trainer, written: object
         if limit is not None:
             rank_zero_info(f"{call}: planned over {whole}; the Trainer may end the run before, after {limit}.")
         return
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[union-attr]
-    timers = [each for each in callbacks if isinstance(each, Timer) and each.time_remaining() is not None]
-    ends = [round((each.time_remaining() + each.time_elapsed()) * 1000) for each in timers]
-    stops = [time_words(end) for end in sorted(ends)[:1]] + ([limit] if limit is not None else [])
-    if ends and min(ends) == planned.milliseconds and limit is None:
+    ends = sorted(map(_duration, _timers(trainer)))
+    stops = [time_words(end) for end in ends[:1]] + ([] if limit is None else [limit])
+    if limit is None and ends[:1] == [planned.milliseconds]:
         return
     after = f"The Trainer ends it after {' or '.join(stops)}" if stops else "Nothing ends it"
     rank_zero_info(

@@ -110,7 +110,7 @@ class ScheduledFit:
     def _turn(self, scheduled: ScheduledOptimizer) -> None:
         """In a run by the clock, go on in time where a warmup by steps is over; or where there is no time left."""
         clock, schedule = self.clock, scheduled.schedule
-        if clock is None or schedule.clock == "time":
+        if clock is None or schedule.clock == "time" or self._config.decay is None:
             return
         if scheduled.steps < schedule.warmup_length and clock.used < decay_ends(self._config, self._run):
             return
@@ -151,6 +151,11 @@ class ScheduledFit:
         return None if pace is None else math.floor(pace.step(schedule.warmup_length))
 
     @property
+    def config(self) -> ScheduleConfig:
+        """What the user configured, a ``max_time`` being a time."""
+        return self._config
+
+    @property
     def run(self) -> Run:
         """The run that is planned over."""
         return self._run
@@ -172,7 +177,8 @@ class ScheduledFit:
         if scheduled.schedule.by_step:
             return scheduled.steps
         if self.clock is not None:
-            return self.clock.used
+            # A warmup by steps is over when it is, if the clock has stood still.
+            return max(self.clock.used, scheduled.schedule.warmup_length if scheduled.warm_at else 0)
         return self._epoch_of(scheduled.steps, epochs_ahead)
 
     @property
@@ -385,7 +391,7 @@ class ScheduledFit:
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
         if scheduled.steps % 64 == 1 and not self._warned_of_writer:
             self._tell_of_writer(scheduled, "after", "that step may have used it")
-        if scheduled.schedule.by_step:
+        if scheduled.schedule.by_step and self.clock is None:
             scheduled.write(scheduled.steps)
         else:
             self._write()
@@ -411,7 +417,9 @@ class ScheduledFit:
             return
         if plateau.evaluate(self._config.owner, self._trainer, self._pl_module, scheduled.steps):
             # By epoch the new factor waits for the next epoch, whose value may be written already.
-            at_its_end = schedule.clock == "epoch" and self._epoch_of(scheduled.steps) != self._epoch_of(scheduled.steps - 1)
+            at_its_end = schedule.clock == "epoch" and self._epoch_of(scheduled.steps) != self._epoch_of(
+                scheduled.steps - 1
+            )
             self._write(again=schedule.clock != "epoch" or at_its_end)
 
     # --- checkpoints, and the end ----------------------------------------------------------------------------------
