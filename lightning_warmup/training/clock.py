@@ -87,7 +87,8 @@ def _timers(trainer: pl.Trainer) -> list[Any]:
 
 def _duration(timer: Any) -> int:
     """How long it lets a run go on, in milliseconds."""
-    return round((timer.time_remaining() + timer.time_elapsed()) * 1000)
+    seconds: float = timer.time_remaining() + timer.time_elapsed()
+    return round(seconds * 1000)
 
 
 def find_timer(owner: str, trainer: pl.Trainer) -> Any:

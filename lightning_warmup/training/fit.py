@@ -189,7 +189,7 @@ class ScheduledFit:
     def _warms_up(self, scheduled: ScheduledOptimizer) -> bool:
         schedule = scheduled.schedule
         if schedule.beta2:
-            return scheduled.steps < max(2 / (1 - beta2) for beta2 in schedule.beta2)
+            return scheduled.steps < round(max(2 / (1 - beta2) for beta2 in schedule.beta2))
         return schedule.warmup_tick(self._t_of(scheduled)) < schedule.warmup_length
 
     def _rewrite(self) -> None:
