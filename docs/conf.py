@@ -29,6 +29,7 @@ CONTENTS = {  # in the order of a user's questions
         "Shapes and recipes <docs/shapes>",
         "In YAML <docs/yaml>",
         "Resume <docs/resume>",
+        "End with the clock <docs/clock>",
     ],
     "Beside what you have": [
         "An existing scheduler <docs/existing_scheduler>",

@@ -116,6 +116,7 @@ class ScheduledFit:
             return
         scheduled.warm_at = max(clock.used, 1)
         scheduled.schedule = draw(self._config, self._run, scheduled.base())
+        scheduled.written_at = -1  # what was written is of another count
         if outlasted(scheduled.schedule, scheduled.warm_at) and not self._warned_of_time:
             self._warned_of_time = True
             rank_zero_warn(
@@ -168,7 +169,9 @@ class ScheduledFit:
             return
         self._changes.follow_groups()
         for scheduled in self.optimizers:
-            t = self._t_of(scheduled, epochs_ahead)
+            t = scheduled.steps
+            if not scheduled.schedule.by_step:
+                t = self._t_of(scheduled, epochs_ahead)
             if again or t != scheduled.written_at or scheduled.warms_late_groups:
                 scheduled.write(t)
 
@@ -387,11 +390,13 @@ class ScheduledFit:
             self._plan_anew(self._length.look(self._fit_loop.epoch_loop.batch_progress.current.ready))
         if scheduled.written_at >= self._untold_end:
             self._tell_of_the_end(scheduled)
-        self._turn(scheduled)
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
         if scheduled.steps % 64 == 1 and not self._warned_of_writer:
             self._tell_of_writer(scheduled, "after", "that step may have used it")
-        if scheduled.schedule.by_step and self.clock is None:
+        if self.clock is not None:
+            self._turn(scheduled)
+            self._write()
+        elif scheduled.schedule.by_step:
             scheduled.write(scheduled.steps)
         else:
             self._write()

@@ -150,6 +150,7 @@ def test_of_either_package() -> None:
 def test_in_yaml(tmp_path: Path, monkeypatch: Any) -> None:
     from lightning.pytorch.cli import LightningCLI
 
+    monkeypatch.chdir(tmp_path)
     config = tmp_path / "run.yaml"
     config.write_text(
         """

@@ -112,6 +112,12 @@ def test_a_clock_that_goes_back(monkeypatch: Any) -> None:
     assert used.used == pytest.approx([0.1, 0.07, 0.07, 0.07, 0.06, 0.04, 0.02, 0, 0, 0], abs=1e-12)
 
 
+def test_a_millisecond_is_no_step(monkeypatch: Any) -> None:
+    """The fifth step begins when 4 ms are used: the same number, of something else."""
+    used = fit([LearningRateWarmup(5, "linear", total="20 seconds"), Ticking(monkeypatch, 0.0008)], max_epochs=1).used
+    assert used[4:6] == pytest.approx([0.1 * 5 / 6, 0.1])
+
+
 def test_read_once_for_each_step(monkeypatch: Any) -> None:
     ticking = Ticking(monkeypatch, 1.0)
     fit([LearningRateWarmup(3, "linear", total="10 seconds"), ticking], max_epochs=2)
