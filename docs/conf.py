@@ -30,6 +30,7 @@ CONTENTS = {  # in the order of a user's questions
         "In YAML <docs/yaml>",
         "Resume <docs/resume>",
         "Continue and branch <docs/branches>",
+        "End with the clock <docs/clock>",
         "Logging <docs/logging>",
     ],
     "Beside what you have": [

@@ -86,7 +86,7 @@ def preview_of(path: Path) -> Preview:
     lr = None if any(config_file.optimizers(content)) else 0.1
     per_epoch = -(-IMAGES_TO_TRAIN_ON // batch_size)
     epochs = None if (content.get("trainer") or {}).get("max_epochs") else 10
-    return preview_of_file(path, [], Options(lr, per_epoch, epochs, batch_size=batch_size))
+    return preview_of_file(path, [], Options(lr, per_epoch, epochs, batch_size=batch_size, steps_per_second=20))
 
 
 def digest(preview: Preview) -> str:

@@ -41,6 +41,7 @@ from lightning_warmup import (
     Warmup,
 )
 from lightning_warmup.__main__ import main as command_line
+from lightning_warmup.training import clock
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from shapes import BETA2_WARMUPS, DECAYS, WARMUPS  # the one table of shapes, which the tests have too
@@ -367,6 +368,35 @@ def existing() -> None:
     compare("existing_torch_decay", alone, ours, ("CosineAnnealingWarmRestarts alone", "TorchDecay, after 30 steps"))
 
 
+def by_the_clock() -> None:
+    """A run whose steps take twice as long in its second half, on a clock of this function's."""
+    hour, time, before = 3600, [0.0], clock.now
+
+    class Takes(Callback):
+        def on_before_optimizer_step(self, *_: Any) -> None:
+            times.append(time[0] / hour)
+            time[0] += 100 if time[0] < 4 * hour else 200
+
+    clock.now = lambda: time[0]
+    drawn = []
+    for total in ("8 hours", 288):
+        times: list[float] = []
+        time[0] = 0
+        used, _ = train(None, LearningRateWarmup(20, "cosine", total=total), Takes(), epochs=27)
+        drawn.append((list(times), used))
+    clock.now = before
+    figure = Figure(figsize=(7, 2.4), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(4, 8, color="0.95", linewidth=0)
+    axes.step(*drawn[1], where="post", color=ORANGE, linestyle="--", linewidth=1.6, label="planned over 288 steps")
+    axes.step(*drawn[0], where="post", color=BLUE, linewidth=2, label='total="8 hours"')
+    axes.text(6, 0.085, "every step takes twice as long", ha="center", fontsize="small")
+    tidy(axes, y="lr", x="hours of training")
+    axes.set_xlim(0, 8.1)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.08, 0))
+    save(figure, "clock")
+
+
 def preview_of_file(path: Path) -> None:
     """What the preview command writes with --output."""
     command = [path, "--lr=0.1", "--max-epochs=100", "--steps-per-epoch=38", f"--output={IMAGES / 'preview.png'}"]
@@ -381,7 +411,7 @@ def main() -> None:
     rcParams["font.size"] = 9
     IMAGES.mkdir(exist_ok=True)
     preview_of_file(Path("configs/supergradients.yaml"))
-    for draw in (phases, warmups, warmups_from_beta2, decays, recipes, existing):
+    for draw in (phases, warmups, warmups_from_beta2, decays, recipes, existing, by_the_clock):
         draw()
 
 

@@ -10,6 +10,7 @@ from lightning_warmup.short_names import load_with_the_cli
 
 if TYPE_CHECKING:
     from lightning_warmup.callbacks.critical_learning_rate_monitor import CriticalLearningRateMonitor
+    from lightning_warmup.callbacks.early_stopping_after_warmup import EarlyStoppingAfterWarmup
     from lightning_warmup.callbacks.gradient_initialized_adam import GradientInitializedAdam
     from lightning_warmup.callbacks.hyperparameter_warmup import HyperparameterWarmup
     from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
@@ -69,6 +70,7 @@ __all__ = [
     "CriticalLearningRateResult",
     "Decay",
     "DecayPart",
+    "EarlyStoppingAfterWarmup",
     "ExponentialDecay",
     "ExponentialWarmup",
     "FormulaDecay",
@@ -132,6 +134,7 @@ _MODULES = [
     "callbacks.loss_spike_monitor",
     "callbacks.critical_learning_rate_monitor",
     "callbacks.schedule_preview",
+    "callbacks.early_stopping_after_warmup",
 ]
 """Where the public names are, the cheapest to import first."""
 

@@ -40,6 +40,7 @@ EXPECTED = {
     "stable": {0: 0.0006, 3: 0.0024, 4: 0.003, 39: 0.003},
     "supergradients": {0: 0.025, 3: 0.025, 4: 0.05, 8: 0.075, 12: 0.1, 24: 0.0505, 36: 0.001, 39: 0.001},
     "trainer_callbacks": {0: 0.1 / 3, 2: 0.1, 21: 0.055},
+    "end_with_the_clock": {0: 0.02, 1: 0.04, 3: 0.08, 4: 0.1},  # and then what the time says
     "untuned_adam": {0: 0.00035441924, 5: 0.00047874411, 20: 0.00089311358, 39: 6.0345949e-05},
     "warmup_cosine": {0: 0.02, 2: 0.06, 4: 0.1, 22: 0.05, 39: 0.05 * (1 + math.cos(math.pi * 35 / 36))},
     "warmup_linear": {0: 0.001, 4: 0.005, 22: 0.0025, 39: 0.005 / 36},
@@ -55,7 +56,8 @@ def test_trains_as_its_comment_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     longer = ["--trainer.limit_train_batches=10"] if config.stem in LONGER else []
-    digits(monkeypatch, "fit", "--config", str(config), *QUICKLY, *longer)
+    ends = ["--trainer.max_epochs=10"] if config.stem == "end_with_the_clock" else []
+    digits(monkeypatch, "fit", "--config", str(config), *QUICKLY, *longer, *ends)
 
     lrs = logged_lrs(tmp_path)
     expected = EXPECTED[config.stem]

@@ -28,6 +28,7 @@ OTHERS = [
     "CriticalLearningRateResult",
     "Decay",
     "DecayPart",
+    "EarlyStoppingAfterWarmup",
     "GradientInitializedAdam",
     "HyperparameterWarmup",
     "LearningRateWarmup",

@@ -87,6 +87,7 @@ def test_a_checkpoint() -> None:
 
 SINCE = {
     "DecayPart",
+    "EarlyStoppingAfterWarmup",
     "FormulaDecay",
     "FormulaWarmup",
     "InverseTimeDecay",

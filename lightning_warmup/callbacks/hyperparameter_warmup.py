@@ -33,7 +33,8 @@ class HyperparameterWarmup(ScheduleCallback):
             ``hold``.
         cooldown: Duration (as ``warmup``) at the end of the run for which the decay's last value is held.
         total: Duration (as ``warmup``, but no share) of the whole run. "auto" asks the Trainer; a given one wins over
-            it.
+            it. "8 hours", "30 minutes", "90 seconds": the run ends with the clock, and shares are of the time that
+            training takes; "max_time": the Trainer's.
         interval: Whether the schedule moves every optimizer ``"step"`` or every ``"epoch"``.
         warmup_interval: The same for the warmup alone; None: as ``interval``.
         optimizer: Index ≥ 0 of the optimizer to act on; None: all of them.
@@ -66,7 +67,7 @@ class HyperparameterWarmup(ScheduleCallback):
         hold: Duration = 0,
         decay_duration: Duration | None = None,
         cooldown: Duration = 0,
-        total: Duration | Literal["auto"] = "auto",
+        total: Duration | Literal["auto", "max_time"] = "auto",
         interval: Interval = "step",
         warmup_interval: Interval | None = None,
         optimizer: int | None = None,

@@ -103,6 +103,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         steps_per_epoch: int | None = None,
         betas: tuple[float, float] | None = None,
         batch_size: int | None = None,
+        steps_per_second: float | None = None,
     ) -> list[float]: ...
 
     @overload
@@ -114,6 +115,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
+        steps_per_second: float | None = None,
     ) -> dict[str, list[float]]: ...
 
     def values(
@@ -124,6 +126,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
+        steps_per_second: float | None = None,
     ) -> list[float] | dict[str, list[float]]:
         """What each of ``total_steps`` optimizer steps would use, without a Trainer.
 
@@ -133,6 +136,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
             steps_per_epoch: Optimizer steps of an epoch, ≥ 1; None where nothing counts in epochs.
             betas: The optimizer's ``betas``, or a mapping from group name to them, for warmups that depend on β2.
             batch_size: Global batch size, for durations in samples and targets that scale with it.
+            steps_per_second: How fast the run is, > 0, where ``total`` is a time: step t begins after t / r seconds.
 
         Returns:
             A list of ``total_steps`` values, the one at index t for optimizer step t; for a mapping, one such list by
@@ -147,7 +151,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         >>> [round(lr, 3) for lr in lrs]
         [0.1, 0.2, 0.3, 0.225, 0.15, 0.075]
         """
-        return values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size)
+        return values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size, steps_per_second)
 
     def plot(
         self,
@@ -157,6 +161,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         steps_per_epoch: int | None = None,
         betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
         batch_size: int | None = None,
+        steps_per_second: float | None = None,
         ax: "Axes | None" = None,
         log: bool = False,
     ) -> "tuple[Figure, Axes]":
@@ -170,6 +175,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
             steps_per_epoch: As in :meth:`values`.
             betas: As in :meth:`values`.
             batch_size: As in :meth:`values`.
+            steps_per_second: As in :meth:`values`.
             ax: Axes to draw on; None makes a new figure.
             log: Whether the values are on a logarithmic scale.
 
@@ -186,11 +192,13 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         ('optimizer step', 'lr')
         """
         if self._config.depends_on_the_run is None:
-            values_of_steps(self._config, lr, total_steps, steps_per_epoch, betas, batch_size)  # its errors are ours
+            values_of_steps(  # its errors are ours
+                self._config, lr, total_steps, steps_per_epoch, betas, batch_size, steps_per_second
+            )
         entries: dict[str, Any] = {} if betas is None else {"betas": betas}
         if self._config.parameter != "lr":
             entries[self._config.parameter] = lr
-        facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries)
+        facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries, steps_per_second=steps_per_second)
         return plot_steps(draw("", [self._config], facts, python=True), ax, log=log)
 
     # Python quotes these where an argument is missing: not by the class that users never see.

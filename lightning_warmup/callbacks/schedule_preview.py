@@ -10,12 +10,17 @@ from typing import Any
 from typing_extensions import override
 
 from lightning_warmup.callbacks.schedule_callback import ScheduleCallback
+from lightning_warmup.schedule.checks import positive
+from lightning_warmup.schedule.clock import at_a_pace
+from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run
 from lightning_warmup.schedule.rest import Rest
 from lightning_warmup.schedule.resumed import Ramp, ramp_before
+from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.training import lightning_names as pl
-from lightning_warmup.training.base_values import draw
+from lightning_warmup.training.base_values import draw, draw_part
+from lightning_warmup.training.fit import ScheduledFit
 from lightning_warmup.training.lightning_names import Callback, DummyLogger, EndOfRun, MisconfigurationException
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 from lightning_warmup.view.drawn import Curve, Drawn, RunFacts, composed
@@ -41,23 +46,30 @@ class SchedulePreview(Callback):
 
     Args:
         output: A picture to write too: ``.png``, ``.svg``, ``.pdf`` or ``.html``.
+        steps_per_second: How fast the run is, > 0: no step is taken, so that it cannot be measured. Needed where
+            ``total`` is a time. A part already run is shown as if it had been as fast.
 
     Raises:
-        ValueError: If ``output`` is of another kind.
+        ValueError: If ``output`` is of another kind, or ``steps_per_second`` is out of range, or missing.
         MisconfigurationException: If there is no schedule of ours in the Trainer.
 
     >>> SchedulePreview(output="lr.png")
     SchedulePreview(output='lr.png')
     """
 
-    def __init__(self, output: str | Path | None = None) -> None:
+    def __init__(self, output: str | Path | None = None, steps_per_second: float | None = None) -> None:
         if output is not None and Path(output).suffix not in FORMATS:
             raise ValueError(f"SchedulePreview(output={str(output)!r}): write {', '.join(FORMATS)}.")
+        if steps_per_second is not None:
+            positive("SchedulePreview", "steps_per_second", steps_per_second)
         self.output = output
+        self.steps_per_second = steps_per_second
         self._found: tuple[list[Any], list[Any], Any] | None = None
 
     def __repr__(self) -> str:
-        return f"SchedulePreview({'' if self.output is None else f'output={str(self.output)!r}'})"
+        given = [] if self.output is None else [f"output={str(self.output)!r}"]
+        given += [] if self.steps_per_second is None else [f"steps_per_second={self.steps_per_second!r}"]
+        return f"SchedulePreview({', '.join(given)})"
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -81,7 +93,7 @@ class SchedulePreview(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[union-attr]
         if trainer.is_global_zero:
-            shown = shown_of([c for c in callbacks if isinstance(c, ScheduleCallback)])
+            shown = shown_of([c for c in callbacks if isinstance(c, ScheduleCallback)], self.steps_per_second)
             sys.stdout.write("\n" + terminal(shown))
             if self.output is not None:
                 save_previews(shown, Path(self.output))
@@ -101,7 +113,7 @@ class SchedulePreview(Callback):
             self._found = None
 
 
-def shown_of(callbacks: list[ScheduleCallback]) -> list[Drawn]:
+def shown_of(callbacks: list[ScheduleCallback], steps_per_second: float | None = None) -> list[Drawn]:
     """What the schedules of a ``fit`` that has begun will do; beside it, what the checkpoint's plan was."""
     now: list[Drawn] = []
     before: list[Drawn] = []
@@ -110,6 +122,9 @@ def shown_of(callbacks: list[ScheduleCallback]) -> list[Drawn]:
         for scheduled in [] if fit is None else fit.optimizers:
             assert fit is not None
             several = len(fit.optimizers) > 1
+            if fit.clock is not None:
+                now.append(_drawn_by_clock(fit, scheduled, steps_per_second, several=several))
+                continue
             old, then = _plan_of_the_checkpoint(callback, scheduled), None
             if old is not None:
                 other, run = old
@@ -141,7 +156,7 @@ class _Scheduled:
 def _plan_of_the_checkpoint(callback: ScheduleCallback, scheduled: ScheduledOptimizer) -> tuple[_Scheduled, Run] | None:
     """The schedule over the run that the checkpoint was of, if there is one and it tells."""
     state, config = callback.loaded_state, callback.config
-    if not state or state.get("steps") is None or callback.measures:
+    if not state or state.get("steps") is None or callback.measures or "milliseconds" in state:
         return None
     run = Run(
         steps=state["steps"],
@@ -197,15 +212,60 @@ def _drawn(
         found = laid_over(found, Phase("resume warmup", max(first_step, scheduled.steps), end))
     if rest is not None and done is not None:
         found = laid_over(found, Phase("run before", 0, scheduled.steps))
+    return _told(config, run, scheduled.schedule, scheduled, rows, found, name, title)
+
+
+def _drawn_by_clock(
+    fit: ScheduledFit, scheduled: ScheduledOptimizer, steps_per_second: float | None, *, several: bool
+) -> Drawn:
+    config, run, clock = fit.config, fit.run, fit.clock
+    assert clock is not None
+    assert run.milliseconds is not None
+    if steps_per_second is None:
+        raise ValueError(
+            f"SchedulePreview(): {config.owner}(total={config.total!r}) follows the clock: give steps_per_second=..."
+        )
+    base = scheduled.base(0)
+    paced = at_a_pace(
+        config,
+        run,
+        steps_per_second,
+        lambda part, its_run: draw_part(part, its_run, base),
+        scheduled.steps,
+        clock.used,
+        scheduled.warm_at,
+    )
+    left = math.ceil((run.milliseconds - clock.used) * steps_per_second / 1000)
+    steps = range(max(scheduled.steps + left, 1) if run.steps is None else run.steps)
+    undamped = scheduled.undamped or [1.0] * len(scheduled.own)
+    rows = [[factor * value for factor, value in zip(paced.values(step), undamped, strict=True)] for step in steps]
+    end = sum(paced.time(step) < run.milliseconds for step in steps)
+    found = phases(paced.named, [paced.tick(step) for step in steps], end)
+    name = f"{config.parameter} (optimizer {scheduled.index})" if several else config.parameter
+    return _told(config, replace(run, steps=len(steps)), paced.named, scheduled, rows, found, name, "this run")
+
+
+def _told(
+    config: ScheduleConfig,
+    run: Run,
+    schedule: Schedule,
+    scheduled: Any,
+    rows: list[list[float]],
+    found: list[Phase],
+    name: str,
+    title: str,
+) -> Drawn:
+    """What is to be said of a schedule's values."""
+    total = len(rows)
     first = [row[0] for row in rows]
-    said = findings(config, scheduled.schedule, found, first)
+    said = findings(config, schedule, found, first)
     if scheduled.steps:
         said = [
             f"{scheduled.steps:,} of {total:,} steps are run; the next one uses {_at(first, scheduled.steps)}",
             *said,
         ]
-    if rest is not None and rest.factor != 1:
-        said.append(f"the {scheduled.schedule.decay} is drawn anew from {config.interval} {rest.start:,}")
+    if (rest := scheduled.rest) is not None and rest.factor != 1:
+        said.append(f"the {schedule.decay} is drawn anew from {config.interval} {rest.start:,}")
     if run.steps is None:
         said.append(f"the run has no known end: {total:,} steps of it are shown")
     ranges = {}

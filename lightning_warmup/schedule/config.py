@@ -11,7 +11,7 @@ from lightning_warmup.schedule.beta2_warmups import (
 )
 from lightning_warmup.schedule.checks import is_count, keep_plain
 from lightning_warmup.schedule.decays import Decay, DecayName, decay_named
-from lightning_warmup.schedule.durations import Duration, Interval, parse_duration
+from lightning_warmup.schedule.durations import TIME_NEEDS_A_CLOCK, Duration, Interval, parse_duration
 from lightning_warmup.schedule.group_values import as_number, check_spec
 from lightning_warmup.schedule.measured import Measured, MeasuredLearningRate
 from lightning_warmup.schedule.rest import check_can_be_drawn_anew
@@ -35,6 +35,8 @@ _WARMUPS = (
     " UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup(), PersistentCatapultWarmup(),"
     " LineSearchWarmup(duration, max_rise)"
 )
+
+_TOTALS = ", or where the clock ends the run '8 hours', '30 minutes', '90 seconds' or 'max_time'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class ScheduleConfig:
     hold: Duration = 0
     decay_duration: Duration | None = None
     cooldown: Duration = 0
-    total: Duration | Literal["auto"] = "auto"
+    total: Duration | Literal["auto", "max_time"] = "auto"
     interval: Interval = "step"
     warmup_interval: Interval | None = None
     optimizer: int | None = None
@@ -116,14 +118,19 @@ class ScheduleConfig:
         self._check_phases()
         self._check_warmup_that_counts_steps()
         self._check_decay_from_the_start()
-        if self.total != "auto":
-            length = parse_duration(owner, "total", self.total)
+        if self.total not in ("auto", "max_time"):
+            length = parse_duration(owner, "total", self.total, also=_TOTALS)
             if length.unit == "share" or length.amount == 0:
                 raise ValueError(
                     f"{owner}(total={self.total!r}) is no length of a whole run: write 10000, '10000 steps',"
-                    " '20 epochs' or 'auto'."
+                    " '20 epochs', '8 hours', 'max_time' or 'auto'."
                 )
-        parse_duration(owner, "late_group_warmup", self.late_group_warmup)
+        if parse_duration(owner, "late_group_warmup", self.late_group_warmup).unit == "second":
+            raise ValueError(
+                f"{owner}(late_group_warmup={self.late_group_warmup!r}) is a time, and a group that comes late is"
+                " warmed up by its own steps: write steps."
+            )
+        self._check_clock()
         self._check_choices()
         self._derive("resume_ramps", self._has_a_ramp())
         self._check_replan()
@@ -231,6 +238,56 @@ class ScheduleConfig:
         decay = decay_named(self.decay, self.owner) if isinstance(self.decay, str) else self.decay
         call = f"{self.owner}(replan='rest', decay={self.decay!r})"
         check_can_be_drawn_anew(call, cast(Decay | None, decay))
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether the run is planned by the clock: ``total`` is a time."""
+        if self.total in ("auto", "max_time"):
+            return self.total == "max_time"
+        return parse_duration(self.owner, "total", self.total).unit == "second"
+
+    @property
+    def warms_by_clock(self) -> bool:
+        """In a run by the clock, whether the warmup is a time too, or none: it counts no steps."""
+        name = "duration" if isinstance(self.warmup, Warmup) else "warmup"
+        value = self.warmup.duration if isinstance(self.warmup, Warmup) else self.warmup
+        length = parse_duration(self.owner, name, value)
+        return length.unit in ("share", "second") or length.amount == 0
+
+    def _check_clock(self) -> None:
+        owner = self.owner
+        if not self.by_clock:
+            for name in ("warmup", "hold", "decay_duration", "cooldown"):
+                written = getattr(self, name)
+                length = written.duration if isinstance(written, Warmup) and not written.counts_steps else written
+                if isinstance(length, str) and parse_duration(owner, name, length).unit == "second":
+                    raise ValueError(f"{owner}({name}={written!r}) is a time, {TIME_NEEDS_A_CLOCK}.")
+            return
+        call = f"{owner}(total={self.total!r}"
+        for name, interval in (("interval", self.interval), ("warmup_interval", self.warmup_interval)):
+            if interval == "epoch":
+                raise ValueError(
+                    f"{call}, {name}='epoch'): a run that the clock ends has no known number of epochs, and its values"
+                    f" follow the time with every step. Leave {name} out."
+                )
+        for name, value in (("warmup", self.warmup), (self.initial_name, self.initial)):
+            measured = isinstance(value, Measured) or (isinstance(value, Warmup) and value.measured)
+            if measured or (isinstance(value, Warmup) and value.counts_steps):
+                raise ValueError(
+                    f"{call}, {name}={value!r}): that is a matter of single optimizer steps, and has no place on a"
+                    f" clock. Use a warmup with a length, and a {self.initial_name} that is a number."
+                )
+        if self.decay_from == "start" and not self.warms_by_clock:
+            raise ValueError(
+                f"{call}, warmup={self.warmup!r}, decay_from='start'): the decay's clock counts time, and the warmup"
+                " something else. Give the warmup as a share, such as '5%', or a time, such as '10 minutes'."
+            )
+        for name, value in (("resume_warmup", self.resume_warmup), ("replan", self.replan)):
+            if value not in (0, "full"):
+                raise ValueError(
+                    f"{call}, {name}={value!r}): a run that the clock ends goes on where its time stands, by the curve"
+                    f" of its whole time. Leave {name} out, or give total in steps or epochs."
+                )
 
     def _check_choices(self) -> None:
         owner, optimizer = self.owner, self.optimizer

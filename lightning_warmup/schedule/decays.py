@@ -32,6 +32,7 @@ class DecayContext:
         total: Length of the run, in intervals; None where it is unknown.
         since: As ``intervals``, of a duration that begins at the interval given last.
         part: Resolves another decay, which begins at the interval given.
+        by_clock: Whether the run is planned by the clock: an interval is then a millisecond.
     """
 
     intervals: Callable[[str, str, Duration], int]
@@ -42,6 +43,7 @@ class DecayContext:
     total: int | None
     since: Callable[[str, str, Duration, int], int]
     part: "Callable[[Decay, int], Decay]"
+    by_clock: bool = False
 
 
 class Decay(ABC):
@@ -325,6 +327,11 @@ class InverseSqrtDecay(Decay):
 
     def resolved(self, context: DecayContext) -> "InverseSqrtDecay":
         if self.timescale is None:
+            if context.by_clock and not context.warmup:
+                raise ValueError(
+                    "InverseSqrtDecay(timescale=None) takes the warmup's length, or one step: in a run by the clock"
+                    " without a warmup, write a share, such as timescale='5%', or a time."
+                )
             return replace(self, timescale=context.warmup or 1)
         return replace(self, timescale=context.intervals("InverseSqrtDecay", "timescale", self.timescale))
 

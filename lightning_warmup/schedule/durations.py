@@ -23,7 +23,15 @@ _FORMS = (
 _MAY_BE_LEFT_OUT = ("warmup", "duration", "hold", "decay_duration", "cooldown", "late_group_warmup", "resume_warmup")
 _REPEATED = ("every", "period", "timescale")
 """Durations that a shape counts by: one that is rounded is wrong by more with every repetition."""
-_PATTERN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*(%|steps?|epochs?|samples?)\s*", re.IGNORECASE)
+_UNITS = "%|steps?|epochs?|samples?|seconds?|minutes?|hours?"
+_PATTERN = re.compile(rf"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)\s*({_UNITS})\s*", re.IGNORECASE)
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
+TIME_NEEDS_A_CLOCK = (
+    "and this run is not planned by the clock: give total='8 hours' or total='max_time', or write steps, epochs,"
+    " samples or a share"
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Length:
     """A parsed duration: an exact amount of a unit."""
 
     amount: Fraction
-    unit: Literal["interval", "share", "step", "epoch", "sample"]
+    unit: Literal["interval", "share", "step", "epoch", "sample", "second"]
 
 
 def parse_duration(owner: str, name: str, value: object, *, also: str = "") -> Length:
@@ -58,6 +66,8 @@ def parse_duration(owner: str, name: str, value: object, *, also: str = "") -> L
     call = f"{owner}({name}={value!r})"
     if isinstance(value, str) and (match := _PATTERN.fullmatch(value)) and _is_countable(match[1]):
         amount, unit = Fraction(match[1]), match[2].lower().rstrip("s")
+        if unit in _SECONDS:
+            return Length(amount * _SECONDS[unit], "second")
         if unit != "%":
             return Length(amount, unit)  # type: ignore[arg-type]  # the pattern allows nothing else
         if amount <= 100:
@@ -100,6 +110,9 @@ class Run:
         past_epochs: Where epochs had other lengths: see :class:`Pace`.
         past_samples: Where steps had other batch sizes.
         goes_on: Whether steps may be taken past the end that is planned.
+        milliseconds: Length of the whole run, where the clock ends it.
+        by_clock: Whether the intervals are milliseconds instead: :mod:`lightning_warmup.schedule.clock` makes such a
+            run of one with ``milliseconds``.
         no_total: Why ``steps`` or ``epochs`` is None, and what to do: ends an error message.
         no_steps_per_epoch: The same for ``steps_per_epoch``.
         no_batch_size: The same for ``batch_size``.
@@ -112,6 +125,8 @@ class Run:
     past_epochs: Knots = ()
     past_samples: Knots = ()
     goes_on: bool = False
+    milliseconds: int | None = None
+    by_clock: bool = False
     no_total: str = "give total=..., for example total=10000 or total='20 epochs'"
     no_steps_per_epoch: str = "give it in steps"
     no_batch_size: str = "give it in steps"
@@ -173,6 +188,8 @@ class Run:
         """
         call = f"{owner}({name}={value!r})"
         exact = self._exact(owner, name, value, interval, since, back)
+        if self.by_clock and 0 < exact < Fraction(1, 2):
+            raise TooShortError(f"{call} is less than a millisecond of this run: write more.")
         if exact > sys.float_info.max:
             raise ValueError(f"{call} is more {interval}s than can be counted: write fewer.")
         whole = math.floor(exact + Fraction(1, 2))
@@ -197,6 +214,15 @@ class Run:
     ) -> Fraction:
         call = f"{owner}({name}={value!r})"
         length = parse_duration(owner, name, value)
+        if self.by_clock and length.amount and length.unit not in ("share", "second"):
+            raise ValueError(
+                f"{call} counts {length.unit}s, and this run is planned by the clock: write a share of it, such as"
+                " '5%', or a time, such as '10 minutes'."
+            )
+        if length.unit == "second":
+            if not self.by_clock and length.amount:
+                raise ValueError(f"{call} is a time, {TIME_NEEDS_A_CLOCK}.")
+            return length.amount * 1000
         if length.amount == 0 or length.unit in ("interval", interval):
             return length.amount
         if length.unit == "share":

@@ -1,7 +1,7 @@
 """What was configured, worked out for one run: durations become steps, and every group gets its numbers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -17,6 +17,7 @@ from lightning_warmup.schedule.past import Pace
 from lightning_warmup.schedule.rest import Rest
 from lightning_warmup.schedule.scaling import BatchSizeScaling
 from lightning_warmup.schedule.schedule import Schedule
+from lightning_warmup.schedule.time_words import at, time_words
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
 
 
@@ -30,6 +31,8 @@ def warmup_length(config: ScheduleConfig, run: Run) -> int:
 
 def late_group_steps(config: ScheduleConfig, run: Run) -> int:
     """Optimizer steps over which a param group that comes late is warmed up."""
+    if config.by_clock:
+        run = replace(run.replace_total(None, None), no_total="the clock ends this run; give it in steps")
     length = run.intervals(config.owner, "late_group_warmup", config.late_group_warmup, config.interval)
     if config.interval == "step" or not length:
         return length
@@ -49,6 +52,11 @@ def planned_run(config: ScheduleConfig, run: Run) -> Run:
     """
     if config.total == "auto":
         return run
+    if config.by_clock:
+        if config.total == "max_time":
+            raise ValueError(f"{config.owner}(total='max_time') is a limit of the Trainer's: here, write a time.")
+        time = Run(by_clock=True).intervals(config.owner, "total", config.total, "step")
+        return replace(run, milliseconds=time)
     pace = run.epochs_pace
     steps: int | None
     epochs: int | None
@@ -177,6 +185,8 @@ def _phases(config: ScheduleConfig, run: Run, rest: Rest) -> Schedule:
         else:
             decay_stride = run.steps_per_epoch
 
+    if run.by_clock and isinstance(config.warmup, Warmup):
+        _check_free_of_scale(config.warmup, "u or t / N", [config.warmup.resolved(n).weight for n in (64, 6400)])
     total = run.total(interval)
     warmup = length
     if warmup_interval != interval and run.epochs_pace is not None:
@@ -209,7 +219,7 @@ def _phases(config: ScheduleConfig, run: Run, rest: Rest) -> Schedule:
             back=True,
         )
     if total is not None and sum(phases.values()) > total:
-        raise TooShortError(_too_long(config, phases, total))
+        raise TooShortError(_too_long(config, phases, total, by_clock=run.by_clock))
     # One that is measured is as long at most.
     fills = (
         total
@@ -220,8 +230,8 @@ def _phases(config: ScheduleConfig, run: Run, rest: Rest) -> Schedule:
     if fills and decay is not None and not isinstance(decay, ConstantDecay):
         raise TooShortError(
             f"{config.owner}(warmup={config.warmup!r}, decay={config.decay!r}): the warmup takes all of the"
-            f" {total:,} {interval}s of this run, and the decay never begins. Shorten warmup, train longer, leave decay"
-            " out, or give total=... if the run is longer than that."
+            f" {_so_many(total or 0, interval, by_clock=run.by_clock)} of this run, and the decay never begins. Shorten"
+            " warmup, train longer, leave decay out, or give total=... if the run is longer than that."
         )
 
     # The clock of the decay, on which the warmup is then a factor.
@@ -249,7 +259,7 @@ def _phases(config: ScheduleConfig, run: Run, rest: Rest) -> Schedule:
         decay_end=end,
         on_decay=config.decay_from == "start",
         end_in_use=bool(phases["cooldown"]) or run.goes_on,
-        clock=interval if warmup_interval == interval else "step",
+        clock="time" if run.by_clock else interval if warmup_interval == interval else "step",
         warmup_stride=warmup_stride,
         decay_stride=decay_stride,
         epochs_pace=run.epochs_pace if warmup_interval != interval and run.has_changed else None,
@@ -276,9 +286,42 @@ def _resolved_decay(decay: Decay, run: Run, interval: Interval, warmup: int, sta
         return _resolved_decay(other, run, interval, warmup, at)
 
     total = run.total(interval)
-    resolved = decay.resolved(DecayContext(intervals, position, interval, warmup, start, total, since, part))
+    context = DecayContext(intervals, position, interval, warmup, start, total, since, part, by_clock=run.by_clock)
+    resolved = decay.resolved(context)
+    of_no_unit = isinstance(decay, FormulaDecay) or type(decay).resolved is Decay.resolved
+    if run.by_clock and of_no_unit and decay.closed_form and total is not None:
+        longer = decay.resolved(replace(context, warmup=warmup * 100, total=total * 100, start=start * 100))
+        length = float(max(total - start, 1))
+        ways = [
+            lambda u: resolved.factor_at(u * length, length),
+            lambda u: longer.factor_at(u * length * 100, length * 100),
+        ]
+        _check_free_of_scale(decay, "u or tau / D", ways)
     pace = next((pace for pace in paces if pace is not None and pace.knots), None)
     return resolved if pace is None else _PacedDecay(resolved, pace, start)
+
+
+def _check_free_of_scale(shape: object, shares: str, ways: Sequence[Callable[[float], float]]) -> None:
+    """Refuse a shape without durations that counts intervals all the same: on a clock they are milliseconds.
+
+    Args:
+        shape: The shape.
+        shares: What it may count instead.
+        ways: The shape over a length and over a hundred times that, by the share done: the same, if it counts nothing.
+
+    Raises:
+        ValueError: If it does.
+    """
+    for u in (0.125, 0.5, 0.875):
+        try:
+            short, long = (way(u) for way in ways)
+        except Exception:  # told of with more words when all is looked at
+            return
+        if not math.isclose(short, long, rel_tol=1e-6, abs_tol=1e-12):
+            raise ValueError(
+                f"{shape!r} counts intervals, and this run is planned by the clock, where they are milliseconds: make"
+                f" it a matter of shares, {shares}, say."
+            )
 
 
 def _multiplier(config: ScheduleConfig, scaling: BatchSizeScaling, batch_size: int) -> float:
@@ -295,12 +338,17 @@ def _multiplier(config: ScheduleConfig, scaling: BatchSizeScaling, batch_size: i
     return float(multiplier)
 
 
-def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int) -> str:
+def _so_many(number: int, interval: Interval, *, by_clock: bool) -> str:
+    return time_words(number) if by_clock else f"{number:,} {interval}s"
+
+
+def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int, *, by_clock: bool) -> str:
     there = [name for name, length in phases.items() if length]
     written = [f"{name}={getattr(config, name)!r}" for name in there]
+    lengths = [f"{name} {time_words(phases[name]) if by_clock else format(phases[name], ',')}" for name in there]
+    both, whole = (_so_many(number, config.interval, by_clock=by_clock) for number in (sum(phases.values()), total))
     return (
-        f"{config.owner}({', '.join(written)}): {' + '.join(f'{name} {phases[name]:,}' for name in there)} ="
-        f" {sum(phases.values()):,} {config.interval}s is more than the {total:,} {config.interval}s of this run."
+        f"{config.owner}({', '.join(written)}): {' + '.join(lengths)} = {both} is more than the {whole} of this run."
         f" Shorten {' or '.join(there)}, train longer, or give total=... if the run is longer than that."
     )
 
@@ -343,18 +391,18 @@ def _checked(config: ScheduleConfig, schedule: Schedule) -> Schedule:
         try:
             values = schedule.values(t)
         except FunctionError as error:
-            cause, wrong = error.__cause__, f"{error} That is {schedule.clock} {t:,}."
+            cause, wrong = error.__cause__, f"{error} That is {at(schedule.clock, t)}."
         except OverflowError:
             values = [math.inf]
         except Exception as error:
             cause = error
-            wrong = f"{config.owner}: {shape!r} fails at {schedule.clock} {t:,}: {type(error).__name__}: {error}."
+            wrong = f"{config.owner}: {shape!r} fails at {at(schedule.clock, t)}: {type(error).__name__}: {error}."
         if wrong is None:
             none = [value for value in values if not is_number(value) or value < 0]
             if not none:
                 continue
             wrong = (
-                f"{config.owner}({name}={shape!r}) gives {none[0]!r} at {schedule.clock} {t:,}: a value must be finite"
+                f"{config.owner}({name}={shape!r}) gives {none[0]!r} at {at(schedule.clock, t)}: a value must be finite"
                 " and ≥ 0. Correct the shape."
             )
         if t in unused and t not in sample:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.schedule.durations import Run, TooShortError
+from lightning_warmup.schedule.durations import Interval, Run, TooShortError
 from lightning_warmup.schedule.rest import Rest
 from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
@@ -218,7 +218,7 @@ def _checked(
 ) -> Ramp:
     """The ramp, if it fits into the run and has a value everywhere."""
     call, clock = f"{config.owner}(resume_warmup={config.resume_warmup!r})", schedule.clock
-    total = run.total(clock)
+    total = run.total(cast(Interval, clock))  # a run by the clock has no ramp
     if total is not None and ramp.end > total:
         raise TooShortError(
             f"{call}: {ramp.length:,} {clock}s from {clock} {ramp.start:,} on are more than the"

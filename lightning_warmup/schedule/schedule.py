@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
 from lightning_warmup.schedule.decays import Decay
-from lightning_warmup.schedule.durations import Interval
 from lightning_warmup.schedule.past import Pace
 from lightning_warmup.schedule.rest import _RestOfDecay
+from lightning_warmup.schedule.time_words import at as at_words
+from lightning_warmup.schedule.time_words import time_words
 from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Schedule:
         on_decay: Whether the warmup is a factor on the decay, whose clock starts at 0, rather than what comes before.
         end_in_use: Whether a step uses the value of ``decay_end``: in a cooldown, or past the end of the plan.
         held_tick: Tick whose value is held, None for ``decay_end``.
-        clock: What t counts.
+        clock: What t counts: steps, epochs, or milliseconds of a run by the clock.
         warmup_stride: t per tick of the warmup: 1, or the steps of an epoch for a staircase in a run counted in steps.
         decay_stride: t per tick of the decay, likewise.
         epochs_pace: Epochs by steps, where a phase counts epochs and they have not always been of one length.
@@ -53,7 +54,7 @@ class Schedule:
     on_decay: bool = False
     end_in_use: bool = True
     held_tick: float | None = None
-    clock: Interval = "step"
+    clock: Literal["step", "epoch", "time"] = "step"
     warmup_stride: int = 1
     decay_stride: int = 1
     epochs_pace: Pace | None = None
@@ -175,25 +176,34 @@ class Schedule:
         return replace(self, initial=list(initial), target=list(target), beta2=list(beta2))
 
 
-def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str = "lr") -> str:
+def summary_line(
+    schedule: Schedule, names: Sequence[str | None], parameter: str = "lr", warming: Schedule | None = None
+) -> str:
     """What will happen to each group.
+
+    Args:
+        schedule: The schedule.
+        names: Names of the groups.
+        parameter: What is scheduled.
+        warming: The schedule of the warmup, where that is another one: see :mod:`lightning_warmup.schedule.clock`.
 
     >>> from lightning_warmup import CosineDecay, LinearWarmup
     >>> schedule = Schedule(LinearWarmup(250), 250, CosineDecay(0.01), 250, 25_000, initial=[0.004], target=[0.02])
     >>> summary_line(schedule, [None])
     'lr 0.004 → 0.02 over 250 steps, cosine to 0.0002 at step 25,000'
     """
-    warmup_unit = schedule.clock if schedule.warmup_stride == 1 else "epoch"
+    before, timed = warming or schedule, schedule.clock == "time"
+    warmup_unit = before.clock if schedule.warmup_stride == 1 else "epoch"
     decay_unit = schedule.clock if schedule.decay_stride == 1 else "epoch"
     parts = []
     if schedule.beta2:
         pairs = zip(schedule.target, schedule.beta2, strict=True)
         ways = [f"{high:.4g} × {schedule.warmup} (β2={beta2:.4g})" for high, beta2 in pairs]
         parts.append(_groups(ways, names))
-    elif schedule.warmup_length:
-        ways = [f"{low:.4g} → {high:.4g}" for low, high in zip(schedule.initial, schedule.target, strict=True)]
-        shape = "" if isinstance(schedule.warmup, LinearWarmup) else f" ({schedule.warmup})"
-        parts.append(f"{_groups(ways, names)} over {_count(schedule.warmup_length, warmup_unit)}{shape}")
+    elif before.warmup_length:
+        ways = [f"{low:.4g} → {high:.4g}" for low, high in zip(before.initial, before.target, strict=True)]
+        shape = "" if isinstance(before.warmup, LinearWarmup) else f" ({before.warmup})"
+        parts.append(f"{_groups(ways, names)} over {_count(before.warmup_length, warmup_unit)}{shape}")
     else:
         parts.append(f"{_groups([f'{high:.4g}' for high in schedule.target], names)}, no warmup")
     if schedule.decay is None or schedule.stays:
@@ -201,12 +211,17 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
     else:
         warmup_end = math.ceil(schedule.warmup_length * schedule.warmup_stride / schedule.decay_stride)
         if schedule.on_decay and schedule.warmup_length:
-            parts.append(f"as a factor on what decays from {decay_unit} 0 on")
+            parts.append(f"as a factor on what decays from {'the start' if timed else f'{decay_unit} 0'} on")
+        start = at_words(decay_unit, schedule.decay_start)
+        if warming is not None:
+            start = "then"  # nobody knows when
         if schedule.decay_start > warmup_end:
-            until = "as it was" if isinstance(schedule.decay, _RestOfDecay) else "held"
-            parts.append(f"{until} until {decay_unit} {schedule.decay_start:,}")
+            as_it_was = isinstance(schedule.decay, _RestOfDecay)
+            parts.append(
+                f"as it was until {start}" if as_it_was else "held" if warming is not None else f"held until {start}"
+            )
         if schedule.decay_end == math.inf or not schedule.decay.closed_form:
-            parts.append(f"{schedule.decay} from {decay_unit} {schedule.decay_start:,} on")
+            parts.append(f"{schedule.decay} from {start} on")
         else:
             # A shape that only jumps is there with its last jump that a step sees.
             settled = schedule.decay.settles(schedule.last_tick - schedule.decay_start)
@@ -214,7 +229,7 @@ def summary_line(schedule: Schedule, names: Sequence[str | None], parameter: str
             pace, stride = schedule.epochs_pace, schedule.decay_stride
             at = end * stride if pace is None else pace.first(end, stride)
             final = [f"{value:.4g}" for value in schedule.values(at)]
-            parts.append(f"{schedule.decay} to {_groups(final, names)} at {decay_unit} {end:,}")
+            parts.append(f"{schedule.decay} to {_groups(final, names)} at {at_words(decay_unit, end)}")
     return f"{parameter} {', '.join(parts)}"
 
 
@@ -228,4 +243,4 @@ def _groups(texts: Sequence[str], names: Sequence[str | None]) -> str:
 
 
 def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+    return time_words(number) if unit == "time" else f"{number:,} {unit}{'' if number == 1 else 's'}"

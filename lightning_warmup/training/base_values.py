@@ -7,6 +7,7 @@ from typing import Any
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from torch.optim import Optimizer
 
+from lightning_warmup.schedule.clock import draw_by_clock
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import resolve, resolve_factor
@@ -61,6 +62,7 @@ class BaseValues:
         before: The plan that the checkpoint was on; None in a run that is not resumed, or not just now.
         rest: What is kept of that plan.
         epoch: The epoch that the next step belongs to.
+        warm_at: In a run by the clock, milliseconds after which a warmup by steps was over; None while it goes on.
     """
 
     names: list[str | None]
@@ -74,6 +76,7 @@ class BaseValues:
     before: PlanBefore | None = None
     rest: Rest | None = None
     epoch: int = 0
+    warm_at: int | None = None
 
 
 def base_values(
@@ -134,7 +137,7 @@ def base_values(
     # Factors on a scheduler of the module's are no targets. Without one the groups would be at their targets but for
     # the warmup.
     target: list[float] | None = None if "undamped" in loaded else loaded["target"]
-    base.steps, base.late = loaded["steps"], late
+    base.steps, base.late, base.warm_at = loaded["steps"], late, loaded.get("warm_at")
     base.late_ends = _late_ends(loaded, late, composes=composes)
     if composes:
         base.undamped = loaded.get("undamped", target)
@@ -202,6 +205,8 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
         base: What the optimizer sets out from. Where it has just been resumed, ``base.rest`` becomes what
             ``replan="rest"`` keeps of the plan before.
     """
+    if run.milliseconds is not None:
+        return draw_by_clock(config, run, base.warm_at, lambda part, its_run: draw_part(part, its_run, base))
     if base.before is not None and config.replan == "rest":
 
         def drawn(rest: Rest | None) -> Schedule:
@@ -209,6 +214,11 @@ def draw(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
 
         base.rest = rest_of(config, base.before, run.total(config.interval), base.steps, base.epoch, drawn)
     return _drawn(config, run, base, base.rest, tell=True)
+
+
+def draw_part(config: ScheduleConfig, run: Run, base: BaseValues) -> Schedule:
+    """The schedule of one part of a run by the clock."""
+    return _drawn(config, run, base, None, tell=True)
 
 
 def _drawn(config: ScheduleConfig, run: Run, base: BaseValues, rest: Rest | None, *, tell: bool) -> Schedule:

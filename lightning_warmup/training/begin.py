@@ -9,10 +9,11 @@ from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run, TooShortError
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
-from lightning_warmup.schedule.resolve import late_group_steps, planned_run
+from lightning_warmup.schedule.resolve import late_group_steps, planned_run, warmup_length
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
 from lightning_warmup.training.base_values import (
+    BaseValues,
     BeforeTraining,
     base_values,
     draw,
@@ -20,6 +21,7 @@ from lightning_warmup.training.base_values import (
     unscheduled,
 )
 from lightning_warmup.training.checked_state import wrong_state
+from lightning_warmup.training.clock import begin_clock, tell_of_the_end
 from lightning_warmup.training.fit import ScheduledFit
 from lightning_warmup.training.lightning_names import BaseFinetuning, Callback, MisconfigurationException
 from lightning_warmup.training.measurement import Measurement
@@ -95,6 +97,9 @@ def begin_fit(
     # 4) what was configured, over that run: each optimizer's schedule
     if isinstance(config.decay, ReduceOnPlateauDecay):
         config = replace(config, decay=_PlateauFactor(config.decay, state.get("plateau")))
+    written, clock = config.total, None
+    if config.by_clock:
+        config, clock = begin_clock(config, trainer, state, resumed=resumed)
     try:
         run = planned_run(config, trainers)
         late_warmup = late_group_steps(config, run)
@@ -102,6 +107,8 @@ def begin_fit(
         if config.measured_warmup is not None:
             measurement = measurement_for(config, run, state.get("adaptive"))
         now = config if measurement is None else measurement.config()
+        if clock is not None and not config.warms_by_clock:
+            _check_that_warmups_were_over(config, run, bases)
         for base in bases:
             base.epoch = length.epoch_of(run, base.steps)
         schedules = [draw(now, run, base) for base in bases]
@@ -111,6 +118,10 @@ def begin_fit(
         ]
         for each, base in zip(scheduled, bases, strict=True):
             each.ramp = each.ramp_on(config, run, base, each.schedule)
+        whole = schedules
+        if clock is not None and not config.warms_by_clock:
+            # What is to come when the warmup is over must be possible, and is told of, now.
+            whole = [draw(now, run, replace(base, warm_at=base.warm_at or 1)) for base in bases]
     except TooShortError as error:
         if not trainer.fast_dev_run:  # type: ignore[union-attr]
             raise
@@ -120,7 +131,7 @@ def begin_fit(
     # 5) say what will happen
     log_plan(
         config,
-        list(zip(bases, schedules, strict=True)),
+        list(zip(bases, whole, strict=True)),
         trainer_run=trainers,
         planned=run,
         checkpoint_total=state.get("total")
@@ -129,16 +140,27 @@ def begin_fit(
         module_scheduler=module_scheduler,
         max_time=length.time_limited,
         fast_dev_run=bool(trainer.fast_dev_run),  # type: ignore[union-attr]
+        warming=[None if each is now_drawn else now_drawn for each, now_drawn in zip(whole, schedules, strict=True)],
     )
+    if clock is not None:
+        tell_of_the_end(config, trainer, written, run, trainers)
 
     # 6) take the optimizers over, and write
     for each in scheduled:
         each.check_shared_tensors(config.owner)
     if measurement is not None:
         measurement.check(trainer, pl_module, scheduled)
-    fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement, module_scheduler)
+    fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement, module_scheduler, clock)
     fit.begin(state)
     return fit
+
+
+def _check_that_warmups_were_over(config: ScheduleConfig, run: Run, bases: list[BaseValues]) -> None:
+    """A warmup that was over in the checkpoint is not so where the config has made it longer since."""
+    length = warmup_length(config, run.replace_total(None, None))
+    for base in bases:
+        if base.steps < length:
+            base.warm_at = None
 
 
 def _check_steps(owner: str, state: dict[str, Any], trainer: pl.Trainer, *, automatic: bool) -> None:

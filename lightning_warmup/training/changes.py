@@ -141,6 +141,7 @@ class Changes:
             base = fresh_base(self._config, optimizer, key, schedulers)
             base.steps = 0 if before is None else before.steps
             base.rest = None if before is None else before.rest
+            base.warm_at = None if before is None else before.warm_at
             late_warmup = 0 if before is None else before.late_warmup
             scheduled = ScheduledOptimizer(index, optimizer, key, base, draw(self._config, run, base), late_warmup)
             scheduled.check_shared_tensors(self._config.owner)

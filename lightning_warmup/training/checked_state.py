@@ -39,6 +39,8 @@ def checked_state(owner: str, state: State) -> State:
         place = f"state['optimizers'][{index!r}]"
         look(place, optimizer, "steps", "an int ≥ 0", _is_count, needed=True)
         own = look(place, optimizer, "own", _VALUES, _are_values, needed=True)
+        what = "an int ≥ 0, or None"
+        look(place, optimizer, "warm_at", what, lambda v: v is None or _is_count(v), needed=False)
         look(place, optimizer, "late", "an int ≥ 0, or a list of such and None", _is_late, needed=False)
         for key in ("target", "initial", "undamped"):
             needed = key == "target" or (key == "initial" and bool(optimizer.get("late")))
@@ -48,7 +50,7 @@ def checked_state(owner: str, state: State) -> State:
         late = optimizer.get("late", 0)
         if (late if isinstance(late, int) else len(late)) > len(own):
             raise wrong_state(owner, f"{place}['late'] is {late!r}", f"no more than 'own' has, {len(own)}")
-    for key in ("first_epoch", "first_step"):
+    for key in ("first_epoch", "first_step", "milliseconds"):
         look("state", state, key, "an int ≥ 0", _is_count, needed=False)
     for key in ("total", "steps", "epochs", "steps_per_epoch", "batch_size"):
         look("state", state, key, "an int ≥ 0, or None", lambda v: v is None or _is_count(v), needed=False)
@@ -58,7 +60,14 @@ def checked_state(owner: str, state: State) -> State:
         look("state", state, key, "a list of pairs of ints", _are_pairs, needed=False)
     for index, plan in (look("state", state, "plans", by_index, _is_by_index, needed=False) or {}).items():
         place = f"state['plans'][{index!r}]"
-        look(place, plan, "warmup_interval", "'step' or 'epoch'", lambda v: v in ("step", "epoch"), needed=True)
+        look(
+            place,
+            plan,
+            "warmup_interval",
+            "'step', 'epoch' or 'time'",
+            lambda v: v in ("step", "epoch", "time"),
+            needed=True,
+        )
         look(place, plan, "warmup", "an int ≥ 0", _is_count, needed=True)
         look(place, plan, "decay_start", "an int ≥ 0, or None", lambda v: v is None or _is_count(v), needed=True)
         look(place, plan, "next", "lists of an int, a factor and values", _are_nexts, needed=True)

@@ -8,12 +8,15 @@ from typing import Any
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
 
+from lightning_warmup.schedule.clock import decay_ends, outlasted
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
-from lightning_warmup.schedule.resolve import planned_run
+from lightning_warmup.schedule.resolve import planned_run, warmup_length
+from lightning_warmup.schedule.time_words import time_words
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import State, draw, group_names, names_of_parameters
 from lightning_warmup.training.changes import Changes
+from lightning_warmup.training.clock import Clock
 from lightning_warmup.training.lightning_names import Callback, StochasticWeightAveraging
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import tell_of_resume, warn_of_other_plan
@@ -42,6 +45,7 @@ class ScheduledFit:
         optimizers: The optimizers, each with its schedule.
         measurement: What measures the warmup, if anything does.
         module_scheduler: The module's own schedulers, if it has any.
+        clock: The time used, where the clock ends the run.
     """
 
     def __init__(
@@ -55,7 +59,10 @@ class ScheduledFit:
         optimizers: Sequence[ScheduledOptimizer],
         measurement: Measurement | None,
         module_scheduler: ModuleScheduler | None,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock
+        self._warned_of_time = False
         self.optimizers: list[ScheduledOptimizer] = list(optimizers)
         self._name = name
         self._config = config
@@ -84,7 +91,7 @@ class ScheduledFit:
         self._handed_over = False  # somebody else sets the values from here on, or training is over
         self._warned_of_writer = False
         self._warned_of_plan = False
-        self._tells_of_end = config.total != "auto"
+        self._tells_of_end = config.total != "auto" and clock is None
 
     def begin(self, loaded: State) -> None:
         """Take the optimizers over, and write the first values.
@@ -96,15 +103,35 @@ class ScheduledFit:
         if self._changes.module_scheduler is not None:
             self._changes.live_with_schedulers(resumed=bool(loaded))
         self._hand_over(self._trainer.current_epoch)
+        for scheduled in self.optimizers:
+            self._turn(scheduled)
         self._write()
         self._tell_of_resume()
-        if loaded:
+        if loaded and self.clock is None:
             self._compare_with(loaded)
 
     def _tell_of_resume(self) -> None:
         for scheduled in self.optimizers:
             if scheduled.written:
                 tell_of_resume(self._config, scheduled, self._run.total(self._config.interval))
+
+    def _turn(self, scheduled: ScheduledOptimizer) -> None:
+        """In a run by the clock, go on in time where a warmup by steps is over; or where there is no time left."""
+        clock, schedule = self.clock, scheduled.schedule
+        if clock is None or schedule.clock == "time" or self._config.decay is None:
+            return
+        if scheduled.steps < schedule.warmup_length and clock.used < decay_ends(self._config, self._run):
+            return
+        scheduled.warm_at = max(clock.used, 1)
+        scheduled.schedule = draw(self._config, self._run, scheduled.base(self._epoch_of(scheduled.steps)))
+        scheduled.written_at = -1  # what was written is of another count
+        if outlasted(scheduled.schedule, scheduled.warm_at) and not self._warned_of_time:
+            self._warned_of_time = True
+            rank_zero_warn(
+                f"{self._config.owner}(warmup={self._config.warmup!r}): after {time_words(scheduled.warm_at)}, at step"
+                f" {scheduled.steps:,}, there is no time for it and for what is to follow in the"
+                f" {time_words(self._run.milliseconds or 0)} of this run. That goes on as if there had been no warmup."
+            )
 
     def _compare_with(self, loaded: State) -> None:
         """Warn of a run that is not the checkpoint's, where that gives the next step another value."""
@@ -123,6 +150,9 @@ class ScheduledFit:
         """Optimizer steps that the warmup takes, as far as that is known."""
         if not self.optimizers:
             return None
+        if self.clock is not None:
+            run = self._run.replace_total(None, None)
+            return None if self._config.warms_by_clock else warmup_length(self._config, run)
         schedule = self.optimizers[0].schedule
         if schedule.beta2:
             return round(max(2 / (1 - beta2) for beta2 in schedule.beta2))
@@ -130,6 +160,11 @@ class ScheduledFit:
             return schedule.warmup_length
         pace = self._run.epochs_pace
         return None if pace is None else math.floor(pace.step(schedule.warmup_length))
+
+    @property
+    def config(self) -> ScheduleConfig:
+        """What the user configured, a ``max_time`` being a time."""
+        return self._config
 
     @property
     def run(self) -> Run:
@@ -146,9 +181,29 @@ class ScheduledFit:
         for scheduled in self.optimizers:
             t = scheduled.steps
             if not scheduled.schedule.by_step:
-                t = self._epoch_of(t, epochs_ahead)
+                t = self._t_of(scheduled, epochs_ahead)
             if again or t != scheduled.written_at or scheduled.warms_late_groups:
                 scheduled.write(t)
+
+    def _t_of(self, scheduled: ScheduledOptimizer, epochs_ahead: int = 0) -> int:
+        """What the schedule counts, at the next step: steps, milliseconds or epochs."""
+        if scheduled.schedule.by_step:
+            return scheduled.steps
+        if self.clock is not None:
+            # A warmup by steps is over when it is, if the clock has stood still.
+            return max(self.clock.used, scheduled.schedule.warmup_length if scheduled.warm_at else 0)
+        return self._epoch_of(scheduled.steps, epochs_ahead)
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether the next step belongs to a warmup."""
+        return not self._handed_over and (self._measuring or any(map(self._warms_up, self.optimizers)))
+
+    def _warms_up(self, scheduled: ScheduledOptimizer) -> bool:
+        schedule = scheduled.schedule
+        if schedule.beta2:
+            return scheduled.steps < round(max(2 / (1 - beta2) for beta2 in schedule.beta2))
+        return schedule.warmup_tick(self._t_of(scheduled)) < schedule.warmup_length
 
     def _rewrite(self) -> None:
         self._write(again=True)
@@ -192,11 +247,12 @@ class ScheduledFit:
         told_before = [(scheduled.rest, scheduled.ramp) for scheduled in self.optimizers]
         for scheduled, base, schedule, ramp in zip(self.optimizers, bases, schedules, ramps, strict=True):
             scheduled.schedule, scheduled.rest, scheduled.ramp = schedule, base.rest, ramp
+            self._turn(scheduled)
         self._write(again=True)
         if told_before != [(scheduled.rest, scheduled.ramp) for scheduled in self.optimizers]:
             self._tell_of_resume()
         for scheduled, values in zip(self.optimizers, values_before, strict=True):
-            if not self._warned_of_plan:
+            if not self._warned_of_plan and self.clock is None:
                 was, now = before.total(interval), run.total(interval)
                 self._warned_of_plan = warn_of_other_plan(self._config, "the plan", scheduled, values[0], was, now)
 
@@ -329,6 +385,9 @@ class ScheduledFit:
         """Count the step under way, if there is one and it happened, and write the value of the next."""
         if self._counter.under_way is None:
             return
+        if self.clock is not None:
+            # Even where the step came to nothing, as it may have on some processes only.
+            self.clock.read()
         scheduled = self._counter.settle()
         if scheduled is None or self._handed_over:
             return
@@ -344,7 +403,10 @@ class ScheduledFit:
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
         if scheduled.steps % 64 == 1 and not self._warned_of_writer:
             self._tell_of_writer(scheduled, "after", "that step may have used it")
-        if scheduled.schedule.by_step:
+        if self.clock is not None:
+            self._turn(scheduled)
+            self._write()
+        elif scheduled.schedule.by_step:
             scheduled.write(scheduled.steps)
         else:
             self._write()
@@ -363,13 +425,17 @@ class ScheduledFit:
             return
         scheduled = self.optimizers[0]
         schedule = scheduled.schedule
-        t = scheduled.steps if schedule.by_step else self._trainer.current_epoch - self._length.first_epoch
+        t = self._trainer.current_epoch - self._length.first_epoch
+        if schedule.by_step or self.clock is not None:
+            t = self._t_of(scheduled)
         if not schedule.decay_start <= t // schedule.decay_stride < schedule.decay_end:
             return
         if plateau.evaluate(self._config.owner, self._trainer, self._pl_module, scheduled.steps):
             # By epoch the new factor waits for the next epoch, whose value may be written already.
-            at_its_end = not schedule.by_step and self._epoch_of(scheduled.steps) != self._epoch_of(scheduled.steps - 1)
-            self._write(again=schedule.by_step or at_its_end)
+            at_its_end = schedule.clock == "epoch" and self._epoch_of(scheduled.steps) != self._epoch_of(
+                scheduled.steps - 1
+            )
+            self._write(again=schedule.clock != "epoch" or at_its_end)
 
     # --- checkpoints, and the end ----------------------------------------------------------------------------------
 
@@ -391,14 +457,20 @@ class ScheduledFit:
             "groups": {},
         }
         parameter_names = names_of_parameters(self._pl_module)
+        if self.clock is not None:
+            state["milliseconds"] = self.clock.state()
         for scheduled in self.optimizers:
             t = at = steps[scheduled.index]
-            if not scheduled.schedule.by_step:
+            if self.clock is not None:
+                at = -1  # nobody knows when it is taken
+            elif not scheduled.schedule.by_step:
                 pace = self._run.epochs_pace
                 at = -1 if pace is None else math.floor(pace.at(t))
             if at >= 0:
                 state["next"][scheduled.index] = scheduled.values(at, t)[0]
             ticks = [at] if at >= 0 else [max(0, scheduled.written_at) + ahead for ahead in (0, 1)]
+            if self.clock is not None:
+                ticks = [self._t_of(scheduled)]
             state["plans"][scheduled.index] = plan_state(
                 self._config,
                 scheduled.schedule,
@@ -419,5 +491,7 @@ class ScheduledFit:
         """Count the last step, and leave the module and its optimizers as they were found."""
         self._counter.settle()
         self._counter.remove()
+        if self.clock is not None:
+            self.clock.stop()
         self._handed_over = True
         self._changes.remove()

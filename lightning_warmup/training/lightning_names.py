@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     import lightning.pytorch
     import pytorch_lightning
     from lightning.pytorch.callbacks import BaseFinetuning as BaseFinetuning
+    from lightning.pytorch.callbacks import EarlyStopping as EarlyStopping
     from lightning.pytorch.callbacks import GradientAccumulationScheduler as GradientAccumulationScheduler
     from lightning.pytorch.callbacks import StochasticWeightAveraging as StochasticWeightAveraging
     from lightning.pytorch.callbacks import Timer as Timer
@@ -86,7 +87,11 @@ else:
     class EndOfRun(*(package.utilities.exceptions._TunerExitException for package in _packages)):
         """What Lightning's own tuners end a run with: no hook of an end is called, and no checkpoint is saved."""
 
+    class _EarlyStopping(_first.callbacks.EarlyStopping, *(package.Callback for package in _packages[1:])):
+        """The first package's, which both Trainers take: the two are one class, written twice."""
+
     Callback = _Callback
+    EarlyStopping = _EarlyStopping
     Trainer = reduce(or_, [package.Trainer for package in _packages])
     LightningModule = reduce(or_, [package.LightningModule for package in _packages])
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 
@@ -9,6 +10,7 @@ from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import ConstantDecay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.schedule import Schedule, summary_line
+from lightning_warmup.schedule.time_words import at
 from lightning_warmup.schedule.unreached import never_reached
 from lightning_warmup.training.base_values import BaseValues
 from lightning_warmup.training.module_scheduler import ModuleScheduler
@@ -25,6 +27,7 @@ def log_plan(
     module_scheduler: ModuleScheduler | None,
     max_time: bool,
     fast_dev_run: bool,
+    warming: Sequence[Schedule | None] = (),
 ) -> None:
     """Say once, on rank 0, what will happen.
 
@@ -37,13 +40,14 @@ def log_plan(
         module_scheduler: The module's own schedulers, if there are any.
         max_time: Whether the Trainer has a time limit.
         fast_dev_run: Whether this is no real run: it is shorter than it was meant to be.
+        warming: In a run by the clock, of each optimizer the schedule of a warmup by steps.
     """
     owner, interval = config.owner, config.interval
     if not plans:
         rank_zero_warn(f"{owner} has nothing to act on: configure_optimizers returned no param groups.")
-    for base, schedule in plans:
+    for (base, schedule), before in zip_longest(plans, warming):
         what = config.parameter if base.undamped is None else "factor"
-        line = summary_line(schedule, base.names, what)
+        line = summary_line(schedule, base.names, what, before)
         if base.undamped is not None:
             line = f"{line}, times what the module's {module_scheduler} gives"
             start = schedule.values(0)[0] * base.undamped[0]
@@ -57,6 +61,11 @@ def log_plan(
         rank_zero_info(f"{owner}: {line}{at}")
         _warn_of_a_long_warmup(config, schedule, planned.steps)
 
+    _warn_of_nothing_to_train(config, plans)
+    if plans and not fast_dev_run:
+        _warn_of_what_never_comes(config, plans[0][1])
+    if config.by_clock:
+        return
     total, trainers = planned.total(interval), trainer_run.total(interval)
     if total is not None and trainers is not None and total != trainers:
         rank_zero_info(f"{owner}: planned over total={total:,} {interval}s, while the Trainer runs for {trainers:,}.")
@@ -66,10 +75,10 @@ def log_plan(
     decays = [schedule.decay for _, schedule in plans]
     ends = config.decay_duration is not None or any(decay is not None and decay.ends for decay in decays)
     if max_time and ends:
-        rank_zero_warn(f"{owner}: max_time may end the run before a curve planned over {total} {interval}s.")
-    _warn_of_nothing_to_train(config, plans)
-    if plans and not fast_dev_run:
-        _warn_of_what_never_comes(config, plans[0][1])
+        rank_zero_warn(
+            f"{owner}: max_time may end the run before a curve planned over {total} {interval}s. Give"
+            " total='max_time' for one that ends with the clock."
+        )
 
 
 def warn_of_other_plan(
@@ -153,10 +162,10 @@ def _warn_of_what_never_comes(config: ScheduleConfig, schedule: Schedule) -> Non
         )
     last = schedule.last_tick - schedule.decay_start
     for marks, end in never_reached(config.decay, schedule.decay, last):
-        whose, at = ("the decay", schedule.decay_end) if end > last else ("that part", schedule.decay_start + end)
+        whose, end_at = ("the decay", schedule.decay_end) if end > last else ("that part", schedule.decay_start + end)
         rank_zero_warn(
             f"{config.owner}(decay={config.decay!r}): no step of this run reaches the {marks}, for {whose} ends at"
-            f" {config.interval} {at:,.0f}. Leave them out, or train longer."
+            f" {at(schedule.clock, int(end_at))}. Leave them out, or train longer."
         )
 
 

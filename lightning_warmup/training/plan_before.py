@@ -30,7 +30,7 @@ def plan_state(
         ramp: The ramp, if there is one.
     """
     state: dict[str, Any] = {
-        "warmup_interval": config.warmup_interval or config.interval,
+        "warmup_interval": "time" if schedule.clock == "time" else config.warmup_interval or config.interval,
         "warmup": schedule.warmup_length,
         "decay_start": None if schedule.decay is None or schedule.stays else schedule.decay_start,
         "next": [[t, schedule.factor(t), values(t)] for t in ticks],
@@ -69,7 +69,7 @@ def plan_before(
     nexts = [(t, factor, of_groups({"values": values})["values"]) for t, factor, values in plan["next"]]
     start, ramp, rest = plan["decay_start"], plan.get("ramp"), plan.get("rest")
     same_clock = same_interval and plan["warmup_interval"] == (config.warmup_interval or config.interval)
-    if not same_interval and start is not None:
+    if (not same_interval or plan["warmup_interval"] == "time") and start is not None:
         # By another clock it has begun, or has yet to.
         start = 0 if nexts[0][1] != 1 else None
     return PlanBefore(

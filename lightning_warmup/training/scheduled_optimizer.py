@@ -49,6 +49,7 @@ class ScheduledOptimizer:
         self.late: list[int | None] = list(base.late)
         self.undamped: list[float] | None = None if base.undamped is None else list(base.undamped)
         self.steps: int = base.steps
+        self.warm_at: int | None = base.warm_at
         self.late_warmup = late_warmup
         self.before: PlanBefore | None = base.before
         """The plan that the run was on before it was resumed, until its first step."""
@@ -86,6 +87,7 @@ class ScheduledOptimizer:
             before=self.before,
             rest=self.rest,
             epoch=epoch,
+            warm_at=self.warm_at,
         )
 
     def ramp_on(self, config: ScheduleConfig, run: Run, base: BaseValues, schedule: Schedule) -> Ramp | None:
@@ -258,6 +260,8 @@ class ScheduledOptimizer:
             state["initial"] = list(self.schedule.initial)
         if self.undamped is not None:
             state["undamped"] = self.undamped
+        if self.warm_at is not None:
+            state["warm_at"] = self.warm_at
         return state
 
 

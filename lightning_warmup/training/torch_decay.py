@@ -69,6 +69,11 @@ class TorchDecay(Decay):
         return _Simulation(self, 1).values(tau, length, target)
 
     def resolved(self, context: DecayContext) -> Decay:
+        if context.by_clock:
+            raise ValueError(
+                f"{self!r} counts {self.unit}s, and this run is planned by the clock (total=...): use a shape of ours,"
+                " whose durations are shares, or leave total to the Trainer."
+            )
         if self.unit == "step" and context.interval == "epoch":
             raise ValueError(
                 f"{self!r} steps with the optimizer, and the schedule with the epochs: give unit='epoch', or"

@@ -33,6 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--devices", type=count, metavar="N", help="processes")
     parser.add_argument("--betas", type=_betas, metavar="B1,B2", help="Adam's, for warmups that depend on β2")
     parser.add_argument("--batch-size", type=count, metavar="N", help="samples of a batch of one process")
+    parser.add_argument("--steps-per-second", type=_pace, metavar="R", help="how fast it is, where total is a time")
     parser.add_argument("--width", type=_Count(40), metavar="N", help="columns of the chart")
     parser.add_argument("--output", type=Path, metavar="FILE", help="a picture too: .png, .svg, .pdf or .html")
     parser.add_argument("--csv", metavar="FILE", help="the values of every step; - for standard output")
@@ -143,6 +144,13 @@ def _rate(text: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number ≥ 0, or 'name=number,name=number'")
     return float(value)
+
+
+def _pace(text: str) -> float:
+    pace = _rate(text)
+    if not pace:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number > 0")
+    return pace
 
 
 def _betas(text: str) -> tuple[float, float]:

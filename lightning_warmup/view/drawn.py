@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lightning_warmup.critical.line_search import LineSearchWarmup, _GivenUp
+from lightning_warmup.schedule.checks import is_number
+from lightning_warmup.schedule.clock import as_seconds, at_a_pace
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
 from lightning_warmup.schedule.resolve import planned_run, resolve, warmup_length
+from lightning_warmup.schedule.schedule import Schedule
 from lightning_warmup.schedule.warmups import LinearWarmup
 from lightning_warmup.view.phases import AT_THE_TARGET, Phase, act_on_a_resume, findings, phases
 
@@ -28,6 +31,8 @@ class RunFacts:
         lr: The optimizer's own lr, or a mapping from group name to one; None if unknown.
         entries: Other entries of the optimizer: ``betas``, ``momentum``, ``weight_decay``.
         scheduler: The module's own scheduler, None if there is none: its ``class_path`` and ``init_args``.
+        steps_per_second: How fast the run is, None if unknown; needed where the clock ends it.
+        max_time: The Trainer's, in milliseconds, None if unknown.
     """
 
     total_steps: int
@@ -36,6 +41,8 @@ class RunFacts:
     lr: float | Mapping[str, float] | None = None
     entries: Mapping[str, Any] | None = None
     scheduler: Mapping[str, Any] | None = None
+    steps_per_second: float | None = None
+    max_time: int | None = None
 
 
 @dataclass(frozen=True)
@@ -141,16 +148,28 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
         names, own, beta2 = _groups(config, facts, option)
         if config.interval == "epoch" and facts.steps_per_epoch is None:
             raise ValueError(f"{config.owner}(interval='epoch') counts epochs: give {option('steps_per_epoch')}.")
+        if config.by_clock:
+            config = _timed(config, facts, option)
         planned = planned_run(config, run)
         ways = list(_ways(config, planned))
-        drawn = []
+        drawn, end = [], planned.steps
         for way in ways:
+            if config.by_clock and facts.steps_per_second is not None:
+
+                def of_groups(part: ScheduleConfig, its_run: Run, groups: Any = (names, own, beta2)) -> Schedule:
+                    return resolve(part, its_run, *groups)
+
+                paced = at_a_pace(way, planned, facts.steps_per_second, of_groups)
+                steps = range(facts.total_steps)
+                end = sum(paced.time(step) < (planned.milliseconds or 0) for step in steps)
+                drawn.append((way, paced.named, [paced.tick(t) for t in steps], [paced.values(t) for t in steps]))
+                continue
             schedule = resolve(way, planned, names, own, beta2)
             per_epoch = facts.steps_per_epoch or 1
             ticks = [t if schedule.by_step else t // per_epoch for t in range(facts.total_steps)]
             drawn.append((way, schedule, ticks, [schedule.values(t) for t in ticks]))
         way, schedule, ticks, rows = drawn[0]
-        found[name] = phases(schedule, ticks, planned.steps)
+        found[name] = phases(schedule, ticks, end)
         said[name] = [*findings(way, schedule, found[name], [row[0] for row in rows]), *act_on_a_resume(config)]
         if config.depends_on_the_run is not None:
             ranges[name] = f"{config.depends_on_the_run!r} depends on the run itself: the range it can take"
@@ -172,6 +191,24 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
                 low, high = [0.0] * len(high), [value * _climb(scheduler, own[i]) for value in high]
             curves.append(Curve(name, group, low, high))
     return Drawn(title, curves, found, said, ranges, facts)
+
+
+def _timed(config: ScheduleConfig, facts: RunFacts, option: Callable[[str], str]) -> ScheduleConfig:
+    """A config by the clock with a time as its ``total``.
+
+    Raises:
+        ValueError: If that, or the pace of the run, is not known.
+    """
+    call = f"{config.owner}(total={config.total!r})"
+    if facts.steps_per_second is None:
+        raise ValueError(f"{call} follows the clock: give {option('steps_per_second')}.")
+    if not is_number(facts.steps_per_second) or facts.steps_per_second <= 0:
+        raise ValueError(f"steps_per_second={facts.steps_per_second!r}: expected a finite number > 0.")
+    if config.total != "max_time":
+        return config
+    if facts.max_time is None:
+        raise ValueError(f"{call} is the Trainer's max_time, which is not known here: write a time, such as '8 hours'.")
+    return replace(config, total=as_seconds(facts.max_time))
 
 
 def _groups(

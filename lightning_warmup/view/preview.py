@@ -1,11 +1,15 @@
 """See what schedules will do in a run, before it runs."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from lightning_warmup.schedule.checks import plain
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.view import config_file
 from lightning_warmup.view.drawn import Drawn, RunFacts, draw, name_of, number_of
@@ -49,6 +53,7 @@ def preview(
     steps_per_epoch: int | None = None,
     betas: tuple[float, float] | None = None,
     batch_size: int | None = None,
+    steps_per_second: float | None = None,
 ) -> Preview:
     """See what schedules will do: the curve, its phases, and what stands out in them.
 
@@ -61,6 +66,7 @@ def preview(
         steps_per_epoch: Optimizer steps of an epoch, ≥ 1; needed where something counts in epochs.
         betas: The optimizer's betas, for warmups that depend on β2.
         batch_size: Global batch size, for durations in samples and targets that scale with it.
+        steps_per_second: How fast the run is, > 0; needed where ``total`` is a time.
 
     Raises:
         ValueError: If something is missing or wrong; the message says what to give.
@@ -74,7 +80,8 @@ def preview(
     """
     if isinstance(what, str | Path):
         given = {"lr": lr, "max_steps": total_steps, "steps_per_epoch": steps_per_epoch, "betas": betas}
-        return preview_of_file(Path(what), [], Options(**given, global_batch_size=batch_size))  # type: ignore[arg-type]
+        options = Options(**given, global_batch_size=batch_size, steps_per_second=steps_per_second)  # type: ignore[arg-type]
+        return preview_of_file(Path(what), [], options)
     callbacks = what if isinstance(what, list | tuple) else [what]
     configs = []
     for callback in callbacks:
@@ -85,7 +92,7 @@ def preview(
     if total_steps is None:
         raise ValueError("preview(): how long is the run? Give total_steps=...")
     entries = {} if betas is None else {"betas": betas}
-    facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries)
+    facts = RunFacts(total_steps, steps_per_epoch, batch_size, lr, entries, steps_per_second=plain(steps_per_second))
     return Preview(**vars(draw("", configs, facts, python=True)))
 
 
@@ -102,6 +109,7 @@ class Options:
     betas: tuple[float, float] | None = None
     batch_size: int | None = None
     global_batch_size: int | None = None
+    steps_per_second: float | None = None
 
 
 def preview_of_file(path: Path, overrides: Iterable[str], options: Options) -> Preview:
@@ -171,6 +179,9 @@ def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
     if max_epochs is not None and per_epoch is not None:
         steps = max_epochs * per_epoch
         max_steps = steps if max_steps is None else min(steps, max_steps)
+    max_time = _milliseconds(trainer.get("max_time"))
+    if max_steps is None and options.steps_per_second and max_time is not None:
+        max_steps = max(math.ceil(max_time / 1000 * options.steps_per_second), 1)
     if max_steps is None:
         if max_epochs is None:
             raise ValueError("the file does not say how long the run is: give --max-epochs or --max-steps.")
@@ -184,7 +195,19 @@ def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
         if not isinstance(devices, int) or devices < 1:
             raise ValueError(f"the file has devices={devices!r}: give --devices, the number of processes.")
         size = options.batch_size * accumulation * devices * int(trainer.get("num_nodes") or 1)
-    return RunFacts(max_steps, per_epoch, size, lr, entries, config_file.scheduler(content))
+    return RunFacts(
+        max_steps, per_epoch, size, lr, entries, config_file.scheduler(content), options.steps_per_second, max_time
+    )
+
+
+def _milliseconds(max_time: Any) -> int | None:
+    """The Trainer's ``max_time`` as a file has it, ``DD:HH:MM:SS`` or a mapping; None if it is neither."""
+    if isinstance(max_time, str) and (found := re.fullmatch(r"(\d+):(\d\d):(\d\d):(\d\d)", max_time.strip())):
+        max_time = dict(zip(("days", "hours", "minutes", "seconds"), map(int, found.groups()), strict=True))
+    try:
+        return None if not isinstance(max_time, Mapping) else round(timedelta(**max_time).total_seconds() * 1000)
+    except TypeError:
+        return None
 
 
 def _limit(option: int | None, in_file: Any) -> int | None:

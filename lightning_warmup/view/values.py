@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from lightning_warmup.schedule.checks import is_count, is_number, plain
+from lightning_warmup.schedule.checks import is_count, is_number, plain, positive
+from lightning_warmup.schedule.clock import at_a_pace
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.resolve import planned_run, resolve
@@ -15,6 +16,7 @@ def values_of_steps(
     steps_per_epoch: int | None,
     betas: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
     batch_size: int | None,
+    steps_per_second: float | None = None,
 ) -> list[float] | dict[str, list[float]]:
     """What each optimizer step would use; see ``values`` of the callbacks."""
     owner = config.owner
@@ -22,7 +24,14 @@ def values_of_steps(
         raise ValueError(
             f"{config.depends_on_the_run!r} depends on the run itself: its values cannot be had without a Trainer."
         )
-    lr, betas = plain(lr), plain(betas)
+    lr, betas, steps_per_second = plain(lr), plain(betas), plain(steps_per_second)
+    if steps_per_second is not None:
+        positive(f"{owner}.values", "steps_per_second", steps_per_second)
+    elif config.by_clock:
+        raise ValueError(
+            f"{owner}(total={config.total!r}).values() needs to know how fast the run is: give values(...,"
+            " steps_per_second=...)."
+        )
     total_steps, steps_per_epoch, batch_size = plain(total_steps), plain(steps_per_epoch), plain(batch_size)
     for name, count in (
         ("total_steps", total_steps),
@@ -60,7 +69,16 @@ def values_of_steps(
         beta2 = [betas[1]] * len(names)
     if config.interval == "epoch" and steps_per_epoch is None:
         raise ValueError(f"{owner}(interval='epoch').values() counts in epochs: give values(..., steps_per_epoch=...).")
-    schedule = resolve(config, planned_run(config, run), names, own, beta2)
+    run = planned_run(config, run)
+    if steps_per_second is not None and config.by_clock:
+        paced = at_a_pace(
+            config, run, steps_per_second, lambda part, its_run: resolve(part, its_run, names, own, beta2)
+        )
+        if not isinstance(lr, Mapping):
+            return [paced.values(step)[0] for step in range(total_steps)]
+        rows = [paced.values(step) for step in range(total_steps)]
+        return {name: [row[i] for row in rows] for i, name in enumerate(lr)}
+    schedule = resolve(config, run, names, own, beta2)
     ticks: Iterable[int] = range(total_steps)
     if not schedule.by_step:
         assert steps_per_epoch is not None
