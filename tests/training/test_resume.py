@@ -9,8 +9,9 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 
 from checkpoints import Killed, KillIn, SaveEveryBatch
-from lightning_warmup import LearningRateWarmup
+from lightning_warmup import Decay, LearningRateWarmup, TorchDecay
 from runs import Line, RecordingSGD, fit, loader, trainer
+from shapes import DECAYS
 from summary import resume_point
 
 # The loader of these tests gives equal batches, so that starting it again changes nothing.
@@ -57,6 +58,30 @@ def test_after_every_batch(interval: str, accumulation: int, ours_first: bool, t
             resumed = fit(warmup(interval), Line(momentum), ckpt_path=tmp_path / f"{batch}.ckpt", **settings)
             # Gradients accumulated before a checkpoint between two steps are lost: that is Lightning's, and not exact.
             check_tail(whole, resumed, weights=batch % BATCHES % accumulation == 0)
+
+
+def two_groups(module: Line) -> RecordingSGD:
+    return RecordingSGD([{"params": [module.weight], "lr": 0.1}, {"params": [module.bias], "lr": 0.03}], momentum=0.9)
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize(
+    "decay",
+    [row.trained for row in DECAYS if row.shape is not TorchDecay],
+    ids=lambda decay: type(decay).__name__,
+)
+def test_every_shape_at_every_step_and_of_each_group(decay: Decay, interval: Any, tmp_path: Path) -> None:
+    def callback() -> LearningRateWarmup:
+        return LearningRateWarmup(2, decay, interval=interval, cooldown=1)
+
+    settings = {"max_epochs": 8, "batches": 2 if interval == "step" else 1}
+    whole = fit([callback(), SaveEveryBatch(tmp_path)], Line(two_groups), **settings)
+    used = [whole.trainer.optimizers[0].lrs(group) for group in (0, 1)]
+    assert used[1] == pytest.approx([0.3 * lr for lr in used[0]], rel=1e-12)
+    for step in range(1, len(used[0])):
+        with resume_point():
+            resumed = fit(callback(), Line(two_groups), ckpt_path=tmp_path / f"{step}.ckpt", **settings)
+            assert [resumed.trainer.optimizers[0].lrs(group) for group in (0, 1)] == [lrs[step:] for lrs in used]
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
