@@ -151,7 +151,7 @@ def in_python(recipe: InPython) -> tuple[str, list[Preview]]:
     optimizers = re.search(r"^    def configure_optimizers.*?(?=\n\n)", source, re.MULTILINE | re.DOTALL)
     calls = re.findall(r"^    (\w+ = (LearningRateWarmup\(.*\)))$", source, re.MULTILINE)
     assert optimizers is not None
-    code = "\n".join([dedent(optimizers[0]), "", *(line for line, _ in calls)])
+    code = "\n".join([dedent(optimizers[0]), "", "", *(line for line, _ in calls)])
     schedules = [eval(call, {"LearningRateWarmup": LearningRateWarmup, **recipe.numbers}) for _, call in calls]
     if len(schedules) == 1:
         return code, [preview(schedules, lr=recipe.lrs, total_steps=recipe.numbers["steps"])]
