@@ -4,7 +4,7 @@
 
 writes benchmarks/evidence/line_search.json, after each row; rows that are there are not run again. ROWS, if given, is
 a part of their names. 4 linear layers of width 128 with ReLU and He's initialisation, 1,347 digits to train on, 450 to
-test, 400 steps at a constant rate after the warmup. All of it takes about half an hour of one core.
+test, 400 steps at a constant rate after the warmup. All of it takes about half an hour of one slow core.
 """
 
 import json
