@@ -26,7 +26,7 @@ ENVIRONMENT = HERE / "venvs" / "field"
 
 # timm, ignite and MMEngine without what they ask for (torchvision, OpenCV): a scheduler needs none of it.
 ALONE = "timm pytorch-ignite mmengine fvcore warmup-scheduler pytorch-scheduler"
-WITH_OTHERS = "transformers optax keras addict termcolor rich yapf"
+WITH_OTHERS = "transformers optax keras addict termcolor rich yapf pillow pyyaml tqdm"
 
 T, N = 100, 10
 Values = dict[str, list[float]]

@@ -1,7 +1,10 @@
 """Line-search warmup, in real runs: LineSearchWarmup."""
 
+import importlib.util
 import itertools
+import json
 import math
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ from processes import Tell, told
 from runs import Line, RecordingSGD, fit, loader, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+ROOT = Path(__file__).parents[2]
 
 given_up = pytest.mark.filterwarnings("ignore:.*the target was not reached in")
 
@@ -494,3 +499,22 @@ def test_where_it_is_refused(module: Any, settings: dict[str, Any], reason: str)
     message = rf"warmup=LineSearchWarmup\(.*\)\) cannot try its steps here: .*{reason}.*Use a warmup that tries none"
     with pytest.raises(MisconfigurationException, match=message):
         fit(LearningRateWarmup(LineSearchWarmup(2), total="40 steps"), module(), max_epochs=4, **settings)
+
+
+# --- what the page says of it ----------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_the_page_are_those_of_the_results() -> None:
+    pytest.importorskip("sklearn")
+    spec = importlib.util.spec_from_file_location("line_search", ROOT / "benchmarks" / "line_search.py")
+    assert spec is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules["line_search"] = script  # where its dataclass looks for what its annotations mean
+    try:
+        spec.loader.exec_module(script)
+    finally:
+        del sys.modules["line_search"]
+    results = json.loads(script.RESULTS.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "adaptive.md").read_text(encoding="utf-8")
+    for settings, columns in script.TABLES:
+        assert "\n".join(script.table(results, settings, columns)) in page
