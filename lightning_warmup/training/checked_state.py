@@ -69,6 +69,7 @@ def checked_state(owner: str, state: State) -> State:
             needed=True,
         )
         look(place, plan, "warmup", "an int ≥ 0", _is_count, needed=True)
+        look(place, plan, "warming", "True or False", lambda v: isinstance(v, bool), needed=True)
         look(place, plan, "decay_start", "an int ≥ 0, or None", lambda v: v is None or _is_count(v), needed=True)
         look(place, plan, "next", "lists of an int, a factor and values", _are_nexts, needed=True)
         look(place, plan, "rest", "two ints ≥ 0 or None, and a factor", _is_rest, needed=False)

@@ -32,6 +32,7 @@ def plan_state(
     state: dict[str, Any] = {
         "warmup_interval": "time" if schedule.clock == "time" else config.warmup_interval or config.interval,
         "warmup": schedule.warmup_length,
+        "warming": schedule.warmup_tick(ticks[0]) < schedule.warmup_length,
         "decay_start": None if schedule.decay is None or schedule.stays else schedule.decay_start,
         "next": [[t, schedule.factor(t), values(t)] for t in ticks],
     }
@@ -72,15 +73,28 @@ def plan_before(
     if (not same_interval or plan["warmup_interval"] == "time") and start is not None:
         # By another clock it has begun, or has yet to.
         start = 0 if nexts[0][1] != 1 else None
+    optimizer = state["optimizers"][index]
+    if "undamped" in optimizer:
+        return _beside_a_scheduler(of_groups(optimizer)["own"], nexts, total, fresh=fresh)
     return PlanBefore(
         total=total,
-        warmup=plan["warmup"] if same_clock else None,
+        warmup=plan["warmup"] if same_clock else None if plan["warming"] else 0,
         decay_start=start,
         nexts=nexts if same_clock else nexts[-1:],
         rest=Rest(*rest) if rest is not None and same_clock else None,
         ramp=(ramp[0], ramp[1], of_groups({"origin": ramp[2]})["origin"]) if ramp is not None and same_clock else None,
         fresh=fresh,
     )
+
+
+def _beside_a_scheduler(
+    own: Sequence[float], nexts: Sequence[tuple[int, float, list[float]]], total: int | None, *, fresh: bool
+) -> PlanBefore:
+    """What is known of a run that had a scheduler of the module's: how far the rates were from the optimizer's own."""
+    first = next((i for i, rate in enumerate(own) if rate), 0)
+    nexts = [(t, values[first] / own[first] if own[first] else 1.0, values) for t, _, values in nexts]
+    begun = not math.isclose(nexts[0][1], 1, rel_tol=1e-9)
+    return PlanBefore(total=total, decay_start=0 if begun else None, nexts=nexts, sure=False, fresh=fresh)
 
 
 def _of_an_older_version(state: dict[str, Any], index: int, total: int | None, *, fresh: bool) -> PlanBefore:

@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,6 +158,60 @@ def test_by_epoch_from_every_step(tmp_path: Path) -> None:
         if s in (7, 12):
             for more in range(1, 40 - s):
                 assert run(now, None, 8, tmp_path / "again" / f"{more}.ckpt") == used[more:]
+
+
+def test_by_another_clock(tmp_path: Path) -> None:
+    """A decay that has begun by steps goes on by epochs, and the other way round; a warmup that is over stays over."""
+    old = run(callback("linear"), tmp_path, 4)
+    used = run(callback("linear", interval="epoch", warmup=3), None, 6, tmp_path / "11.ckpt")
+    assert used == pytest.approx([old[11] * (1 - (t // BATCHES - 2) / 4) for t in range(11, 30)])
+    old = run(callback("linear", interval="epoch", warmup=1), tmp_path / "epochs", 4)
+    used = run(callback("linear", warmup=13), None, 6, tmp_path / "epochs" / "11.ckpt")
+    assert used == pytest.approx(linear(old[11], 0, 11, 30, 30))
+    used = run(callback("linear", warmup=13, warmup_interval="step"), None, 6, tmp_path / "epochs" / "11.ckpt")
+    assert used == pytest.approx(linear(old[11], 0, 11, 30, 30))
+
+
+def test_beside_warmups_that_are_factors(tmp_path: Path) -> None:
+    """The decay is drawn anew, and the warmup is what it was."""
+    settings: dict[str, Any] = {"warmup": 10, "decay": "linear", "decay_from": "start"}
+    old = run(callback(**settings), tmp_path, 4)
+    used = run(callback(**settings), tmp_path / "again", 6, tmp_path / "6.ckpt")
+    p = 1 - 6 / 20
+    weights = [(1 + 10 * min(t, 10) / 10) / 11 for t in range(6, 30)]
+    line = linear(0.1 * p, 0, 6, 30, 30)
+    assert used == pytest.approx([weight * value for weight, value in zip(weights, line, strict=True)])
+    assert used[0] == pytest.approx(old[6])
+    assert run(callback(**settings), None, 6, tmp_path / "again" / "2.ckpt") == used[2:]
+
+
+def test_after_a_scheduler_of_the_modules(tmp_path: Path) -> None:
+    """Where that had brought the rates is where the decay stands."""
+
+    def scheduled(module: Line) -> Any:
+        optimizer = momentum(module)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)]
+
+    def used(ours: Any, epochs: int, ckpt_path: Path | None = None) -> list[float]:
+        callbacks = [ours, SaveEveryBatch(tmp_path / str(epochs))]
+        return fit(callbacks, Line(scheduled), max_epochs=epochs, batches=BATCHES, ckpt_path=ckpt_path).used
+
+    old = used(LearningRateWarmup(3), 4)
+    now = used(callback("linear", override_module_scheduler=True), 6, tmp_path / "4" / "11.ckpt")
+    assert old[11] == 0.025
+    assert now == pytest.approx(linear(0.025, 0, 11, 30, 30))
+
+
+def test_a_state_that_has_the_first_groups_value_only(tmp_path: Path) -> None:
+    """As versions have it that were before this one."""
+    old = run(callback("linear"), tmp_path, 4)
+    for s in (2, 11):
+        checkpoint = torch.load(tmp_path / f"{s}.ckpt", weights_only=False)
+        del checkpoint["callbacks"][callback().state_key]["plans"]
+        torch.save(checkpoint, tmp_path / f"{s}.ckpt")
+        now = run(callback("linear"), None, 6, tmp_path / f"{s}.ckpt")
+        expected = callback("linear").values(0.1, total_steps=30)[2:] if s == 2 else linear(old[11], 0, 11, 30, 30)
+        assert now == pytest.approx(expected)
 
 
 def test_each_group(tmp_path: Path) -> None:
