@@ -200,7 +200,9 @@ class ScheduledFit:
         return not self._handed_over and (self._measuring or any(map(self._warms_up, self.optimizers)))
 
     def _warms_up(self, scheduled: ScheduledOptimizer) -> bool:
-        schedule = scheduled.schedule
+        schedule, ramp = scheduled.schedule, scheduled.ramp
+        if ramp is not None and self._t_of(scheduled) < ramp.end:
+            return True
         if schedule.beta2:
             return scheduled.steps < round(max(2 / (1 - beta2) for beta2 in schedule.beta2))
         return schedule.warmup_tick(self._t_of(scheduled)) < schedule.warmup_length

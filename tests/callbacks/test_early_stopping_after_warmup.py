@@ -100,6 +100,14 @@ def test_after_a_resume(tmp_path: Path) -> None:
         assert epochs(LearningRateWarmup(13), stopping(), ckpt_path=tmp_path / f"{step}.ckpt") == 3 + 3
 
 
+def test_the_ramp_of_a_resumed_run(tmp_path: Path) -> None:
+    epochs(LearningRateWarmup(0, "linear"), SaveEveryBatch(tmp_path), max_epochs=3)
+    ramp = LearningRateWarmup(0, "linear", resume_warmup="3 epochs")
+    # The checks at 8, 12 and 16 are left out, that at 20 is the first of all, and two are worse.
+    assert epochs(ramp, stopping(), ckpt_path=tmp_path / "8.ckpt") == 2 + 2 + 3
+    assert epochs(LearningRateWarmup(0, "cosine"), stopping(), ckpt_path=tmp_path / "8.ckpt") == 2 + 2
+
+
 def test_its_state_is_its_parents(tmp_path: Path) -> None:
     epochs(LearningRateWarmup(4), SaveEveryBatch(tmp_path), stopping())
     states = torch.load(tmp_path / "8.ckpt", weights_only=True)["callbacks"]
