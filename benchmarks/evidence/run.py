@@ -18,11 +18,14 @@ def run_part(name: str) -> None:
     known = results.read(path)
     left = results.missing(PARTS[name], known)
     start = written = time.monotonic()
-    for done, cell in enumerate(left, 1):
-        known.rows[cell] = run(cell)
-        if time.monotonic() - written > 20 or done == len(left):
-            known.write(path)
-            written = time.monotonic()
+    try:
+        for cell in left:
+            known.rows[cell] = run(cell)
+            if time.monotonic() - written > 20:
+                known.write(path)
+                written = time.monotonic()
+    finally:  # a run that is broken off, too
+        known.write(path)
     print(f"{name}: {len(known.rows)} runs, {len(left)} of them now, in {time.monotonic() - start:.0f} s", flush=True)
 
 
