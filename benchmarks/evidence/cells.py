@@ -61,14 +61,13 @@ PARTS: dict[str, tuple[Cell, ...]] = {
         "post-ln": grid("post-ln", "adamw", (0.001, 0.003, 0.006), ("none", "5%", "20%"), LINEAR_DECAY, 300),
         "plane-mlp-adam": grid("mlp", "adam", doubled(0.002, 8), (*FOR_ADAM, *WITH_GI), LINEAR_DECAY, 300),
         "plane-mlp-sgd": grid("mlp", "sgd", doubled(0.025, 7), FOR_SGD, LINEAR_DECAY, 300),
-        "pre-ln": grid("pre-ln", "adamw", (0.003, 0.006), ("none", "20%"), LINEAR_DECAY, 300),
-        "plane-cnn-adam": grid("cnn", "adam", doubled(0.002, 6), FOR_ADAM, LINEAR_DECAY, 200),
         "post-ln-tools": grid("post-ln", "adamw", (0.006,), (*FROM_BETA2, *MEASURED), LINEAR_DECAY, 300),
+        "pre-ln": grid("pre-ln", "adamw", (0.006,), ("none", "20%"), LINEAR_DECAY, 300),
+        "plane-cnn-adam": grid("cnn", "adam", doubled(0.002, 6), FOR_ADAM, LINEAR_DECAY, 200),
         "plane-cnn-sgd": grid("cnn", "sgd", doubled(0.0125, 6), FOR_SGD, LINEAR_DECAY, 200),
         "decays": grid("pre-ln-2", "adamw", doubled(0.002, 4), ("5%",), DECAYS, 300),
         "plane-cnn-bn-adam": grid("cnn-bn", "adam", doubled(0.016, 6), FOR_ADAM, LINEAR_DECAY, 200),
         "loss-gap": grid("post-ln", "adamw", (0.006,), LOSS_GAPS, LINEAR_DECAY, 300),
-        "plane-cnn-bn-sgd": grid("cnn-bn", "sgd", doubled(0.05, 6), FOR_SGD, LINEAR_DECAY, 200),
         "muon": grid("pre-ln-2", "muon", (0.008,), ("none", "5%", "20%"), LINEAR_DECAY, 300),
     }.items()
 }
