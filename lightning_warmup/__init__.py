@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lightning_warmup.callbacks.schedule_preview import SchedulePreview
     from lightning_warmup.critical.catapult import PersistentCatapultWarmup
     from lightning_warmup.critical.critical_start import CriticalLearningRate
+    from lightning_warmup.critical.line_search import LineSearchWarmup
     from lightning_warmup.critical.search import CriticalLearningRateResult, critical_learning_rate
     from lightning_warmup.schedule.beta2_warmups import (
         RAdamWarmup,
@@ -79,6 +80,7 @@ __all__ = [
     "InverseSqrtDecay",
     "InverseTimeDecay",
     "LearningRateWarmup",
+    "LineSearchWarmup",
     "LinearDecay",
     "LinearScaling",
     "LinearWarmup",
@@ -121,6 +123,7 @@ _MODULES = [
     "critical.search",
     "critical.critical_start",
     "critical.catapult",
+    "critical.line_search",
     "view.preview",
     "training.torch_decay",
     "callbacks.learning_rate_warmup",

@@ -1,21 +1,25 @@
 """Warmups that measure: they look at the run before a step, and change its curve."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
+from torch.optim import SGD, Optimizer
 
 from lightning_warmup.critical.catapult import PersistentCatapultWarmup, _Catapult
 from lightning_warmup.critical.critical_start import CriticalLearningRate
+from lightning_warmup.critical.line_search import LineSearchWarmup, _LineSearch
 from lightning_warmup.critical.search import critical_learning_rate
-from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, search, step_losses
+from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, search, step_losses, why_unsupported
 from lightning_warmup.critical.trial_step import gradients_are_finite
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.durations import Duration, Run
 from lightning_warmup.schedule.resolve import warmup_length
 from lightning_warmup.schedule.warmups import Warmup
 from lightning_warmup.training import lightning_names as pl
+from lightning_warmup.training.lightning_names import MisconfigurationException
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
@@ -190,6 +194,94 @@ class CatapultMeasurement(_OnLiveBatch):
             rank_zero_info(f"{self._given.owner}: the catapult reached the target at step {optimizer.steps:,}.")
 
 
+class LineSearchMeasurement(_OnLiveBatch):
+    """Runs a :class:`LineSearchWarmup`.
+
+    Args:
+        config: What the user configured.
+        spec: The part of it that is measured.
+        run: The run.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    def __init__(
+        self, config: ScheduleConfig, spec: LineSearchWarmup, run: Run, state: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(config)
+        duration, max_steps = spec.lengths(
+            lambda owner, name, value: run.intervals(owner, name, value, "step", since=0)
+        )
+        self._search = _LineSearch(spec, duration, max_steps, state)
+
+    def check(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
+    ) -> None:
+        for scheduled in optimizers:
+            reason = why_unsupported(trainer, pl_module, scheduled.optimizer)
+            if reason is not None:
+                raise MisconfigurationException(
+                    f"{self._given.owner}(warmup={self._search!r}) cannot try its steps here: {reason}. Use a warmup"
+                    " that tries none: LinearWarmup('5%'), say."
+                )
+
+    def due(self, t: int) -> bool:
+        if not self.settled:
+            self._search.settle(t)
+            self._tell_of_the_end()
+        return self._search.due(t)
+
+    @property
+    def settled(self) -> bool:
+        return self._search.length_taken is not None
+
+    def state(self) -> dict[str, Any]:
+        return self._search.state()
+
+    def config(self) -> ScheduleConfig:
+        if self.settled:
+            return replace(self._given, warmup=self._search.taken)
+        # Where it sets out from is that of its ramp, which is shorter than the search may be.
+        return replace(self._given, warmup=self._search, initial=f"{100 / (self._search.ramp + 1):.15f}%")
+
+    def measure(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        optimizer: ScheduledOptimizer,
+        rates: Sequence[float],
+    ) -> None:
+        assert self._live is not None
+        live, self._live = self._live, None
+        if not gradients_are_finite(trainer, optimizer.optimizer):
+            return
+        with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:
+            now = loss_at(0.0)
+            if not math.isfinite(now):
+                return
+            self._search.search(optimizer.steps, loss_at, now, momentum=has_momentum(optimizer.optimizer))
+        self._tell_of_the_end()
+
+    def _tell_of_the_end(self) -> None:
+        """Say how it went, once it is over."""
+        search, taken = self._search, self._search.length_taken
+        if taken is None:
+            return
+        effort = f"{search.halvings:,} halvings, {search.forwards:,} forwards"
+        if search.reached:
+            rank_zero_info(f"{self._given.owner}: the line search reached the target at step {taken:,} ({effort}).")
+            return
+        share = search.share(taken)
+        rank_zero_warn(
+            f"{self._given.owner}(warmup={search!r}): the target was not reached in {taken:,} steps ({effort}), and"
+            f" {share:.3g} of it is held in its place. Lower target_lr, raise max_rise, or give max_steps more."
+        )
+
+
+def has_momentum(optimizer: Optimizer) -> bool:
+    """Whether a step goes on in those that follow it: all optimizers but SGD without momentum are taken to do so."""
+    return not isinstance(optimizer, SGD) or any(group["momentum"] for group in optimizer.param_groups)
+
+
 def measurement_for(config: ScheduleConfig, run: Run, state: dict[str, Any] | None) -> Measurement | None:
     """What measures in one ``fit``, if the configuration asks for it.
 
@@ -204,6 +296,8 @@ def measurement_for(config: ScheduleConfig, run: Run, state: dict[str, Any] | No
         return CriticalStartMeasurement(config, config.initial, run, state)
     if isinstance(config.warmup, PersistentCatapultWarmup):
         return CatapultMeasurement(config, config.warmup, run, _of_its_kind(config, config.warmup, state, "rate"))
+    if isinstance(config.warmup, LineSearchWarmup):
+        return LineSearchMeasurement(config, config.warmup, run, _of_its_kind(config, config.warmup, state, "ramp"))
     return None
 
 

@@ -58,6 +58,16 @@ def check_supported(owner: str, trainer: pl.Trainer, pl_module: pl.LightningModu
     Raises:
         MisconfigurationException: If it cannot, with the reason and the way out.
     """
+    reason = why_unsupported(trainer, pl_module, optimizer)
+    if reason is not None:
+        raise MisconfigurationException(
+            f"{owner} cannot measure a critical learning rate here: {reason}. Measure it in a short run without that"
+            " (one device, or DDP; no accumulation) and give the number: warmup_initial_lr=<number>. Or leave it out."
+        )
+
+
+def why_unsupported(trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> str | None:
+    """Why a step of this run cannot be tried out; None if it can."""
     reason = None
     if not pl_module.automatic_optimization:
         reason = "under manual optimization nobody but training_step knows which loss belongs to which optimizer"
@@ -75,11 +85,7 @@ def check_supported(owner: str, trainer: pl.Trainer, pl_module: pl.LightningModu
         )
     elif is_param_in_hook_signature(pl_module.training_step, "dataloader_iter", explicit=True):
         reason = "training_step(dataloader_iter) fetches its own batch, so the same one cannot be seen twice"
-    if reason is not None:
-        raise MisconfigurationException(
-            f"{owner} cannot measure a critical learning rate here: {reason}. Measure it in a short run without that"
-            " (one device, or DDP; no accumulation) and give the number: warmup_initial_lr=<number>. Or leave it out."
-        )
+    return reason
 
 
 def search(
@@ -199,7 +205,8 @@ def _loss(trainer: pl.Trainer, pl_module: pl.LightningModule, live: LiveBatch) -
             raise
         raise MisconfigurationException(
             "A critical learning rate is measured without gradients, and this training_step takes some of its own (a"
-            " gradient penalty, say). Put `with torch.enable_grad():` around that, or give warmup_initial_lr=<number>."
+            " gradient penalty, say). Put `with torch.enable_grad():` around that, or give warmup_initial_lr=<number>,"
+            " or a warmup that tries no steps."
         ) from error
     loss = output["loss"] if isinstance(output, Mapping) else output
     if loss is None:

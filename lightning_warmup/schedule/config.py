@@ -31,7 +31,8 @@ _WARMUPS = (
     " CosineWarmup('5%'), in YAML with class_path. Shapes: LinearWarmup(duration), CosineWarmup(duration),"
     " PolynomialWarmup(duration, power), ExponentialWarmup(duration), ConstantWarmup(duration),"
     " FormulaWarmup(duration, formula), FunctionWarmup(duration, function), UntunedLinearWarmup(),"
-    " UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup(), PersistentCatapultWarmup()"
+    " UntunedExponentialWarmup(), RAdamWarmup(), SqrtBeta2Warmup(), PersistentCatapultWarmup(),"
+    " LineSearchWarmup(duration, max_rise)"
 )
 
 

@@ -63,6 +63,8 @@ class Schedule:
     held: float = field(init=False, repr=False, compare=False)
     last_tick: float = field(init=False, repr=False, compare=False)
     """The last tick of the decay that a step uses the value of."""
+    _reached: Sequence[float] = field(init=False, repr=False, compare=False)
+    """What the warmup leads to: the targets, but for one that did not get there."""
     _distinct_beta2: "frozenset[float]" = field(init=False, repr=False, compare=False)
     _arrays: "tuple[np.ndarray[Any, Any], ...] | None" = field(init=False, repr=False, compare=False)
 
@@ -71,10 +73,13 @@ class Schedule:
         object.__setattr__(self, "held", self.decay_end if self.held_tick is None else self.held_tick)
         object.__setattr__(self, "last_tick", self.decay_end if self.end_in_use else self.decay_end - 1)
         object.__setattr__(self, "_distinct_beta2", frozenset(self.beta2))
+        reaches = self.warmup.reaches
+        reached = self.target if reaches == 1 else [high * reaches for high in self.target]
+        object.__setattr__(self, "_reached", reached)
         arrays = None
         if len(self.target) >= MANY_GROUPS:
             initial, target = np.array(self.initial, dtype=float), np.array(self.target, dtype=float)
-            arrays = initial, target - initial, target
+            arrays = initial, target - initial, np.array(reached, dtype=float)
         object.__setattr__(self, "_arrays", arrays)
 
     def values(self, t: int) -> list[float]:
@@ -103,13 +108,13 @@ class Schedule:
         # 2) hold the target until the decay begins
         tick = t // self.decay_stride if self.epochs_pace is None else self._tick(t, self.decay_stride)
         if self.decay is None or tick < self.decay_start:
-            return list(self.target)
+            return list(self._reached)
         # 3) decay; 4) from its end on, the cooldown and whatever comes after hold its last value
         tau = (tick if tick < self.held else self.held) - self.decay_start
         length = self.decay_end - self.decay_start
         if self._arrays is not None and type(self.decay).values is Decay.values:
             return (self._arrays[2] * self.decay.factor_at(tau, length)).tolist()  # type: ignore[no-any-return]
-        return self.decay.values(tau, length, self.target)
+        return self.decay.values(tau, length, self._reached)
 
     def warmup_tick(self, t: int) -> int:
         """The interval of the warmup that t belongs to."""

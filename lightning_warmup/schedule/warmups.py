@@ -31,6 +31,9 @@ class Warmup(ABC):
     counts_steps: ClassVar[bool] = False
     """Whether the shape is a matter of single optimizer steps, and starts where it sees fit."""
 
+    reaches: float = 1.0
+    """The share of the target that is held from the end of the warmup on."""
+
     def __str__(self) -> str:
         return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(self).__name__.removesuffix("Warmup")).lower()
 

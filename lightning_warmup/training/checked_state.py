@@ -63,11 +63,18 @@ def checked_state(owner: str, state: State) -> State:
         for key in ("num_bad_epochs", "cooldown_counter", "last_epoch"):
             look("state['plateau']", plateau, key, "an int ≥ 0", _is_count, needed=True)
     if (adaptive := look("state", state, "adaptive", "a dict", _is_mapping, needed=False)) is not None:
-        for key in ("share", "rate", "best"):
+        for key in ("share", "rate", "best", "position"):
             what = "a finite number, or None"
             look("state['adaptive']", adaptive, key, what, lambda v: v is None or _is_finite(v), needed=False)
         what = "an int ≥ 0, or None"
         look("state['adaptive']", adaptive, "length", what, lambda v: v is None or _is_count(v), needed=False)
+        if "ramp" in adaptive:
+            look("state['adaptive']", adaptive, "ramp", "an int ≥ 1", lambda v: _is_count(v) and v > 0, needed=True)
+            look("state['adaptive']", adaptive, "position", "a finite number", _is_finite, needed=True)
+            for key in ("step", "halvings", "forwards"):
+                look("state['adaptive']", adaptive, key, "an int ≥ 0", _is_count, needed=True)
+            what = "a list of finite numbers"
+            look("state['adaptive']", adaptive, "losses", what, _are_finite, needed=True)
     return state
 
 
@@ -104,6 +111,10 @@ def _is_value(value: Any) -> bool:
 
 def _are_values(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_value, value))
+
+
+def _are_finite(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_finite, value))
 
 
 def _is_late(value: Any) -> bool:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lightning_warmup.critical.line_search import LineSearchWarmup, _GivenUp
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
 from lightning_warmup.schedule.resolve import planned_run, resolve, warmup_length
-from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
+from lightning_warmup.schedule.warmups import LinearWarmup
 from lightning_warmup.view.phases import Phase, findings, phases
 
 
@@ -186,11 +187,16 @@ def _ways(config: ScheduleConfig, run: Run) -> Iterable[ScheduleConfig]:
     if config.measured_warmup is None:
         yield config
         return
-    # A start anywhere up to the target, by which the warmup is shorter; a catapult may take twice its max_steps.
-    if isinstance(config.warmup, Warmup) and not isinstance(config.warmup, LinearWarmup):
-        length = 2 * int(getattr(config.warmup, "max_steps", 0))
-    else:
-        length = warmup_length(config, run)
+    if isinstance(config.warmup, LineSearchWarmup):
+        # At the soonest after N steps, at the latest after max_steps, or never: nobody knows how low it then is.
+        duration, longest = config.warmup.lengths(
+            lambda owner, name, value: run.intervals(owner, name, value, "step", since=0)
+        )
+        for warmup in (LinearWarmup(longest), LinearWarmup(duration), _GivenUp(longest, 0.0)):
+            yield replace(config, warmup=warmup)
+        return
+    # A start anywhere up to the target, by which the warmup is shorter.
+    length = warmup_length(config, run)
     interval = config.warmup_interval or config.interval
     for eighths in range(9):
         share = max(eighths / 8, 1 / (length + 1))

@@ -1,0 +1,229 @@
+"""Line-search warmup: every step is tried on its own batch first, and halved while the loss would rise."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lightning_warmup.schedule.checks import is_number, keep_plain
+from lightning_warmup.schedule.durations import Duration, parse_duration
+from lightning_warmup.schedule.measured import Measured
+from lightning_warmup.schedule.warmups import Warmup
+
+
+@dataclass(frozen=True)
+class LineSearchWarmup(Warmup, Measured):
+    r"""A linear warmup that tries each of its steps first, and halves it while the loss of its batch would rise.
+
+    With the target :math:`\eta_{trgt}` and N = ``duration``, step t tries
+
+    .. math:: \eta = \min(\eta_{trgt},\ \eta_{t-1} + \eta_{trgt} / (N + 1)), \quad \eta_{-1} = 0
+
+    and, while :math:`L(\theta_t - \eta D) > L + \mathrm{max\_rise} \cdot |L|`, where L is the loss of the step's own
+    batch before it and D the optimizer's step, halves it, 10 times at most: at 1/1024 of what was tried first the step
+    is taken. The warmup is over at the first step that takes the target without halving; where none is halved, that is
+    step N, and every value is that of ``LinearWarmup(N)``. A warmup that took n steps has ``value(n)`` = target, and
+    hold and decay begin there. If that has not happened after ``max_steps``, the rate of the last of them is held in
+    the target's place, the decay begins from it, and one warning says so.
+
+    For SGD without momentum the loss may rise up to 1.5 times the mean of the last 20, too: there rises are how a net
+    flattens itself. With momentum, whose next steps go the same way, it may not.
+
+    It costs two forward passes per step of the warmup, and one more per halving. On scikit-learn's digits it trains
+    where a linear warmup diverges, with SGD and Adam; where it fails is in ``docs/adaptive.md``.
+
+    Backtracking: Armijo 1966; for stochastic gradients Vaswani et al. 2019 (arXiv 1905.09997); a reference that may be
+    an earlier loss: Galli et al. 2023 (arXiv 2306.06404).
+
+    Args:
+        duration: Length N of the warmup if no step is halved, any duration > 0, in optimizer steps.
+        max_rise: Most that a step may raise the loss of its batch by, as a share of that loss, a finite number ≥ 0.
+        max_steps: Duration of the search, at least ``duration`` + 1 step; None: 4 N. The run must have room for it.
+
+    Raises:
+        ValueError: If an argument is out of range; with ``warmup_initial_lr`` or ``interval="epoch"``; from
+            ``values()``, since the curve depends on the run itself.
+
+    >>> from lightning_warmup import LearningRateWarmup
+    >>> warmup = LearningRateWarmup(LineSearchWarmup(80), "cosine")
+    """
+
+    duration: Duration
+    max_rise: float = 0.1
+    max_steps: Duration | None = None
+    measured: ClassVar[bool] = True
+    counts_steps: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        keep_plain(self)
+        owner = "LineSearchWarmup"
+        for name, value in (("duration", self.duration), ("max_steps", self.max_steps)):
+            if value is not None and parse_duration(owner, name, value).amount == 0:
+                raise ValueError(f"{owner}({name}={value!r}): expected a duration > 0.")
+        if not is_number(self.max_rise) or self.max_rise < 0:
+            raise ValueError(f"{owner}(max_rise={self.max_rise!r}): expected a finite number ≥ 0, such as 0.1.")
+
+    def lengths(self, intervals: Callable[[str, str, Duration], int]) -> tuple[int, int]:
+        """N, and the steps after which the search is given up.
+
+        Raises:
+            ValueError: If there would be none that could take the target.
+        """
+        duration = intervals("LineSearchWarmup", "duration", self.duration)
+        if self.max_steps is None:
+            return duration, 4 * duration
+        steps = intervals("LineSearchWarmup", "max_steps", self.max_steps)
+        if steps <= duration:
+            raise ValueError(
+                f"LineSearchWarmup(duration={self.duration!r}, max_steps={self.max_steps!r}): {steps:,} steps are too"
+                f" few, for the target is not tried before step {duration:,}. Give max_steps more than duration."
+            )
+        return duration, steps
+
+    def length(self, intervals: Callable[[str, str, Duration], int]) -> int:
+        return self.lengths(intervals)[1]
+
+    def weight(self, u: float) -> float:
+        raise ValueError(f"{self!r} depends on the run itself.")
+
+
+@dataclass(frozen=True)
+class _GivenUp(Warmup):
+    """What has become of a search that did not reach the target; underscored, or ``--help`` would offer it.
+
+    Args:
+        duration: Steps that it took.
+        reaches: The share of the target that is held from then on.
+    """
+
+    duration: Duration
+    reaches: float
+
+    def weight(self, u: float) -> float:
+        return self.reaches
+
+
+class _LineSearch(Warmup):
+    """A :class:`LineSearchWarmup` at work.
+
+    Where it stands on the ramp is a position: that of a linear warmup at step p is p, so the target is at N, and half
+    of what is at p is at (p + 1) / 2 − 1. As long as nothing is halved, positions are whole numbers and values exact.
+
+    Args:
+        spec: What the user configured.
+        duration: N, in steps.
+        max_steps: Its ``max_steps``, in steps.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    MOST_HALVINGS = 10
+    """Of one step."""
+    RECENT = 20
+    """Losses that SGD without momentum is compared with, and what their mean is multiplied by."""
+    RECENT_FACTOR = 1.5
+
+    duration: Duration = 1
+    measured: ClassVar[bool] = True
+
+    def __init__(
+        self, spec: LineSearchWarmup, duration: int, max_steps: int, state: dict[str, Any] | None = None
+    ) -> None:
+        self._spec = spec
+        self.ramp = duration
+        self.max_steps = max_steps
+        state = state or {"ramp": duration, "position": 0.0, "step": 0, "losses": [], "halvings": 0, "forwards": 0}
+        self._step: int = state["step"]
+        self._position: float = state["position"]
+        """The position of step ``_step``, from which the ramp goes on."""
+        if state["ramp"] != duration:  # a share of a run that was of another length
+            self._position = (self._position + 1) / (state["ramp"] + 1) * (duration + 1) - 1
+        self._losses: list[float] = list(state["losses"])
+        self.halvings: int = state["halvings"]
+        self.forwards: int = state["forwards"]
+        self.length_taken: int | None = state.get("length")
+        """Steps that it took, once it is over."""
+
+    def __str__(self) -> str:
+        return f"line search; {self.ramp:,} if no step is halved"
+
+    def __repr__(self) -> str:
+        return repr(self._spec)
+
+    def length(self, intervals: Callable[[str, str, Duration], int]) -> int:
+        return self.max_steps
+
+    def weight(self, u: float) -> float:
+        return self.share(round(u * self.max_steps))
+
+    def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
+        # As a linear warmup computes it, to the last bit.
+        done = self._position_at(round(u * self.max_steps)) / self.ramp
+        lows = [high / (self.ramp + 1) for high in target]
+        return [low + (high - low) * done for low, high in zip(lows, target, strict=True)]
+
+    def _position_at(self, t: int) -> float:
+        return min(self.ramp, self._position + max(0, t - self._step))
+
+    def share(self, t: int) -> float:
+        """The share of the target that step t takes, or tries first."""
+        return (self._position_at(t) + 1) / (self.ramp + 1)
+
+    def due(self, t: int) -> bool:
+        """Whether step t is to be tried."""
+        return self.length_taken is None and t < self.max_steps
+
+    def settle(self, t: int) -> None:
+        """Notice that the time for it is over: of its last step there was no finite loss, or a resumed run has less."""
+        if self.length_taken is None and t >= self.max_steps:
+            self.length_taken = self.max_steps
+
+    def search(self, t: int, loss_at: Callable[[float], float], loss: float, *, momentum: bool) -> None:
+        """Find what step t takes.
+
+        Args:
+            t: The step.
+            loss_at: The loss of its batch after a step at a share of the target.
+            loss: That before it.
+            momentum: Whether a step goes on in the steps that follow it.
+        """
+        most = loss + self._spec.max_rise * abs(loss)
+        if not momentum:
+            self._losses = [*self._losses, loss][-self.RECENT :]
+            most = max(most, self.RECENT_FACTOR * sum(self._losses) / len(self._losses))
+        self._position, self._step = self._position_at(t), t
+        self.forwards += 1
+        halvings = 0
+        while True:
+            self.forwards += 1
+            if loss_at(self.share(t)) <= most or halvings == self.MOST_HALVINGS:  # nan is no more than anything
+                break
+            halvings += 1
+            self._position = (self._position + 1) / 2 - 1
+        self.halvings += halvings
+        if self.reached:
+            self.length_taken = t
+        self.settle(t + 1)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target has been taken."""
+        return self._position == self.ramp
+
+    @property
+    def taken(self) -> Duration | Warmup:
+        """The warmup that it has been, once it is over."""
+        assert self.length_taken is not None
+        if self.reached:
+            return self.length_taken
+        return _GivenUp(self.length_taken, self.share(self._step))
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run cannot compute again, in plain Python."""
+        return {
+            "ramp": self.ramp,
+            "position": self._position,
+            "step": self._step,
+            "losses": self._losses,
+            "halvings": self.halvings,
+            "forwards": self.forwards,
+            "length": self.length_taken,
+        }
