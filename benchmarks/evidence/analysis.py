@@ -20,9 +20,7 @@ TRAINED_LOSS = 2.9
 SETTINGS = (
     ("mlp", "adam", "MLP, Adam"),
     ("cnn", "adam", "CNN, Adam"),
-    ("cnn-bn", "adam", "CNN with BatchNorm, Adam"),
     ("mlp", "sgd", "MLP, SGD"),
-    ("cnn", "sgd", "CNN, SGD"),
 )
 """Where the plane was swept: net, optimizer, and what the page calls them."""
 TOOLS = {
@@ -36,9 +34,10 @@ TOOLS = {
     "gi-adam none": "GI-Adam",
     "critical 20%": "critical start, 20%",
     "catapult": "catapult",
+    "line search 20%": "line search, 20%",
 }
 """The tools, and what the page calls them."""
-WITHOUT_A_LENGTH = ("none", "radam", "untuned", "sqrt-beta2", "gi-adam none", "catapult")
+WITHOUT_A_LENGTH = ("none", "radam", "untuned", "sqrt-beta2", "gi-adam none", "catapult", "line search 20%")
 DECAYED = ("pre-ln-2", "adamw", "5%")
 """Where the decays were compared."""
 LOSS_MARGIN, ACCURACY_MARGIN = 0.01, 0.003
@@ -135,7 +134,12 @@ class Study:
         return [max((lr for lr, good in tried if good[seed]), default=None) for seed in range(len(SEEDS))]
 
     def boundary_factor(self, net: str, optimizer: str, warmup: str) -> tuple[float, Interval, bool] | None:
-        """How far the tool moves it, in geometric means over the seeds; whether the end of the grid is in the way."""
+        """How far the tool moves it, in geometric means over the seeds; whether the end of the grid is in the way.
+
+        None where the tool was not tried, or some seed trained at no learning rate.
+        """
+        if warmup not in self.warmups(net, optimizer):
+            return None
         with_it, without = (self.boundaries(net, optimizer, name) for name in (warmup, "none"))
         if None in with_it or None in without:
             return None

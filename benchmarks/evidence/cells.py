@@ -48,9 +48,11 @@ def doubled(first: float, count: int) -> tuple[float, ...]:
     return tuple(first * 2**i for i in range(count))
 
 
+LINE_SEARCH = ("line search 20%",)
 FOR_SGD, FOR_ADAM = (*LINEAR, *MEASURED), (*LINEAR, *FROM_BETA2, *MEASURED)
 LOSS_GAPS = ("loss gap 1.1", "loss gap 2.2", "loss gap 4.4")
 """With guesses of the final loss: half of what is reached, that, and twice that."""
+FOR_CNN = ("none", "5%", "20%", *FROM_BETA2, "catapult")
 WITH_GI = ("gi-adam 1%", "gi-adam 5%", "gi-adam 20%")
 LINEAR_DECAY = ("linear",)
 DECAYS = ("linear", "cosine", "cosine to 10%", "wsd", "constant")
@@ -61,13 +63,18 @@ PARTS: dict[str, tuple[Cell, ...]] = {
         "post-ln": grid("post-ln", "adamw", (0.001, 0.003, 0.006), ("none", "5%", "20%"), LINEAR_DECAY, 300),
         "plane-mlp-adam": grid("mlp", "adam", doubled(0.002, 8), (*FOR_ADAM, *WITH_GI), LINEAR_DECAY, 300),
         "plane-mlp-sgd": grid("mlp", "sgd", doubled(0.025, 7), FOR_SGD, LINEAR_DECAY, 300),
-        "post-ln-tools": grid("post-ln", "adamw", (0.006,), (*FROM_BETA2, *MEASURED), LINEAR_DECAY, 300),
+        "line-search-mlp": [
+            *grid("mlp", "adam", doubled(0.002, 8), LINE_SEARCH, LINEAR_DECAY, 300),
+            *grid("mlp", "sgd", doubled(0.025, 7), LINE_SEARCH, LINEAR_DECAY, 300),
+        ],
+        "post-ln-beta2": grid("post-ln", "adamw", (0.006,), ("radam", "untuned", "gi-adam none"), LINEAR_DECAY, 300),
+        "line-search-post-ln": grid("post-ln", "adamw", (0.006,), LINE_SEARCH, LINEAR_DECAY, 300),
+        "decays": grid("pre-ln-2", "adamw", doubled(0.008, 3), ("5%",), DECAYS, 200),
         "pre-ln": grid("pre-ln", "adamw", (0.006,), ("none", "20%"), LINEAR_DECAY, 300),
-        "plane-cnn-adam": grid("cnn", "adam", doubled(0.002, 6), FOR_ADAM, LINEAR_DECAY, 200),
-        "plane-cnn-sgd": grid("cnn", "sgd", doubled(0.0125, 6), FOR_SGD, LINEAR_DECAY, 200),
-        "decays": grid("pre-ln-2", "adamw", doubled(0.002, 4), ("5%",), DECAYS, 300),
-        "plane-cnn-bn-adam": grid("cnn-bn", "adam", doubled(0.016, 6), FOR_ADAM, LINEAR_DECAY, 200),
+        "plane-cnn-adam": grid("cnn", "adam", doubled(0.004, 5), FOR_CNN, LINEAR_DECAY, 200),
+        "line-search-cnn": grid("cnn", "adam", doubled(0.004, 5), LINE_SEARCH, LINEAR_DECAY, 200),
+        "post-ln-measured": grid("post-ln", "adamw", (0.006,), MEASURED, LINEAR_DECAY, 300),
         "loss-gap": grid("post-ln", "adamw", (0.006,), LOSS_GAPS, LINEAR_DECAY, 300),
-        "muon": grid("pre-ln-2", "muon", (0.008,), ("none", "5%", "20%"), LINEAR_DECAY, 300),
+        "muon": grid("pre-ln-2", "muon", (0.008,), ("none", "5%", "20%"), LINEAR_DECAY, 200),
     }.items()
 }

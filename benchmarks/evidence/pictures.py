@@ -78,13 +78,11 @@ def plane(study: Study) -> Figure:
         ("mlp", "sgd", "", "MLP, SGD with momentum"),
         ("mlp", "adam", "", "MLP, Adam"),
         ("mlp", "adam", "gi-adam ", "MLP, GI-Adam"),
-        ("cnn", "sgd", "", "CNN, SGD with momentum"),
         ("cnn", "adam", "", "CNN, Adam"),
-        ("cnn-bn", "adam", "", "CNN with BatchNorm, Adam"),
     ]
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    for axes, (net, optimizer, prefix, title) in zip(figure.subplots(2, 3).flat, panels, strict=True):
-        names = [prefix + name for name in LINEAR]
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    for axes, (net, optimizer, prefix, title) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        names = [prefix + name for name in LINEAR if prefix + name in study.warmups(net, optimizer)]
         lrs = study.lrs(net, optimizer, names[0])
         shades = [[study.of(net, optimizer, name, lr) for lr in lrs] for name in names]
         # A capped log: what matters is where it is low and where it has failed.
@@ -116,10 +114,8 @@ def boundary(study: Study) -> Figure:
     names = list(TOOLS)
     for axes, (net, optimizer, title) in zip(figure.subplots(1, len(SETTINGS), sharey=True), SETTINGS, strict=True):
         for y, name in enumerate(names):
-            if name == "none" or name not in study.warmups(net, optimizer):
-                continue
             found = study.boundary_factor(net, optimizer, name)
-            if found is None:
+            if name == "none" or found is None:
                 continue
             factor, (low, high), cut = found
             axes.plot([low, high], [y, y], color=BLUE, linewidth=1.5)

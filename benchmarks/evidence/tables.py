@@ -127,7 +127,7 @@ def critical_start(study: Study) -> str:
     """Steps saved, forwards paid, and the difference in loss, where the whole warmup trains."""
     rows = []
     for net, optimizer, title in SETTINGS:
-        for lr in study.lrs(net, optimizer):
+        for lr in study.lrs(net, optimizer, "critical 20%"):
             whole, critical = (study.of(net, optimizer, warmup, lr) for warmup in ("20%", "critical 20%"))
             if not all(whole.trained):
                 continue

@@ -8,7 +8,7 @@ from lightning_warmup import (
     Decay,
     GradientInitializedAdam,
     LearningRateWarmup,
-    LinearDecay,
+    LineSearchWarmup,
     PersistentCatapultWarmup,
     RAdamWarmup,
     SqrtBeta2Warmup,
@@ -53,6 +53,8 @@ def callbacks(warmup: str, decay: str, steps: int) -> list[Callback]:
             return [GradientInitializedAdam(), schedule(0 if length == "none" else length, decay)]
         case "critical":
             return [schedule(length, decay, warmup_initial_lr="critical")]
+        case "line search":
+            return [schedule(LineSearchWarmup(length), decay)]
         case "catapult":
             return [schedule(PersistentCatapultWarmup(), decay)]
         case "loss gap" if decay == "linear":
