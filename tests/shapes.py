@@ -30,6 +30,7 @@ from lightning_warmup import (
     InverseTimeDecay,
     LinearDecay,
     LinearWarmup,
+    LineSearchWarmup,
     MultiStepDecay,
     OneMinusSqrtDecay,
     PersistentCatapultWarmup,
@@ -468,6 +469,7 @@ class MeasuredRow:
 
 
 MEASURED = [
+    MeasuredRow(shape=LineSearchWarmup, example=LineSearchWarmup(2), tests="critical/test_line_search.py"),
     MeasuredRow(shape=PersistentCatapultWarmup, example=PersistentCatapultWarmup(), tests="critical/test_catapult.py"),
     MeasuredRow(shape=ReduceOnPlateauDecay, example=ReduceOnPlateauDecay("val_loss"), tests="training/test_plateau.py"),
 ]

@@ -90,6 +90,7 @@ SINCE = {
     "FormulaDecay",
     "FormulaWarmup",
     "InverseTimeDecay",
+    "LineSearchWarmup",
     "PiecewiseConstantDecay",
     "PiecewiseLinearDecay",
     "RestartsDecay",

@@ -101,6 +101,10 @@ class _GivenUp(Warmup):
     def weight(self, u: float) -> float:
         return self.reaches
 
+    def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
+        # Its last step is still to be taken when this is known.
+        return [high * self.reaches for high in target]
+
 
 class _LineSearch(Warmup):
     """A :class:`LineSearchWarmup` at work.

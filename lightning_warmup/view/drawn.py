@@ -188,12 +188,13 @@ def _ways(config: ScheduleConfig, run: Run) -> Iterable[ScheduleConfig]:
         yield config
         return
     if isinstance(config.warmup, LineSearchWarmup):
-        # At the soonest after N steps, at the latest after max_steps, or never: nobody knows how low it then is.
+        # After N steps, where none is halved, after max_steps at the latest, or never: nobody knows how low it then is.
         duration, longest = config.warmup.lengths(
             lambda owner, name, value: run.intervals(owner, name, value, "step", since=0)
         )
-        for warmup in (LinearWarmup(longest), LinearWarmup(duration), _GivenUp(longest, 0.0)):
-            yield replace(config, warmup=warmup)
+        for eighths in range(9):
+            yield replace(config, warmup=LinearWarmup(duration + (longest - duration) * eighths // 8))
+        yield replace(config, warmup=_GivenUp(longest, 0.0))
         return
     # A start anywhere up to the target, by which the warmup is shorter.
     length = warmup_length(config, run)

@@ -150,3 +150,8 @@ def test_a_run_too_short_for_it() -> None:
 def test_a_scaled_target() -> None:
     scaled = LearningRateWarmup(PersistentCatapultWarmup(max_steps=10), "linear", target_lr=LinearScaling(2))
     assert fit(scaled, Valley(), max_epochs=4).used == fit(catapult(), Valley(), max_epochs=4).used
+
+
+def test_its_default_can_be_drawn() -> None:
+    _, axes = LearningRateWarmup("catapult").plot(1.0, total_steps=100)
+    assert "the range it can take" in axes.get_title()

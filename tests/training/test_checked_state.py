@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from checkpoints import SaveEveryBatch
-from lightning_warmup import LearningRateWarmup, PersistentCatapultWarmup, ReduceOnPlateauDecay
+from lightning_warmup import LearningRateWarmup, LineSearchWarmup, PersistentCatapultWarmup, ReduceOnPlateauDecay
 from runs import Line, RecordingSGD, fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
@@ -121,10 +121,13 @@ def adam(module: Line) -> torch.optim.Optimizer:
 MEASURED = {
     "critical": lambda: LearningRateWarmup(16, warmup_initial_lr="critical"),
     "catapult": lambda: LearningRateWarmup(PersistentCatapultWarmup(max_steps=8)),
+    "line search": lambda: LearningRateWarmup(LineSearchWarmup(4)),
 }
 
 
-@pytest.mark.parametrize(("first", "then"), [("critical", "catapult"), ("catapult", "critical")])
+@pytest.mark.parametrize(
+    ("first", "then"), [("critical", "catapult"), ("catapult", "line search"), ("line search", "critical")]
+)
 def test_another_measurement_starts_anew(first: str, then: str, tmp_path: Path, messages: list[str]) -> None:
     fit([MEASURED[first](), SaveEveryBatch(tmp_path)], Line(adam), max_epochs=2)
     messages.clear()
