@@ -95,7 +95,9 @@ def main(warmup: int | str = "20%", lr: float = 0.006, norm_first: bool = False,
     model = DeepByteTransformer(norm_first, lr)
     trainer.fit(model, DataLoader(TensorDataset(train), 16, shuffle=True), DataLoader(TensorDataset(val), 64))
     print(f"bits per byte: {float(trainer.callback_metrics['val_loss']) / math.log(2):.2f}")
-    picture = plot_run(Path(str(trainer.log_dir)), title=f"A {'Pre' if norm_first else 'Post'}-LN Transformer\n{schedule!r}")
+    picture = plot_run(
+        Path(str(trainer.log_dir)), title=f"A {'Pre' if norm_first else 'Post'}-LN Transformer\n{schedule!r}"
+    )
     print(f"picture: {picture}")
     return picture
 

@@ -19,10 +19,12 @@ TRAINED_LOSS = 2.9
 """Of the text, whose single bytes have an entropy of 3.14 nats: who is above it knows little else."""
 SETTINGS = (
     ("mlp", "adam", "MLP, Adam"),
-    ("cnn", "adam", "CNN, Adam"),
     ("mlp", "sgd", "MLP, SGD"),
+    ("cnn", "adam", "CNN, Adam"),
+    ("cnn", "sgd", "CNN, SGD"),
+    ("cnn-bn", "adam", "CNN with BatchNorm, Adam"),
 )
-"""Where the plane was swept: net, optimizer, and what the page calls them."""
+"""Where the plane is swept: net, optimizer, and what the page calls them."""
 TOOLS = {
     "none": "no warmup",
     "1%": "linear, 1%",
@@ -88,12 +90,15 @@ class Runs:
         return mean_interval(self.losses)
 
 
+def whole_parts() -> dict[str, dict[Cell, Outcome]]:
+    """Those of which every run is there; half a part says nothing."""
+    known = {part: results.read(results.FOLDER / f"{part}.json") for part in PARTS}
+    return {part: known[part].rows for part, cells in PARTS.items() if not results.missing(cells, known[part])}
+
+
 def all_results() -> dict[Cell, Outcome]:
-    """Of every part."""
-    found: dict[Cell, Outcome] = {}
-    for part in PARTS:
-        found |= results.read(results.FOLDER / f"{part}.json").rows
-    return found
+    """Of the parts that are whole."""
+    return {cell: outcome for rows in whole_parts().values() for cell, outcome in rows.items()}
 
 
 class Study:
@@ -121,6 +126,11 @@ class Study:
     def lrs(self, net: str, optimizer: str, warmup: str = "none", decay: str = "linear") -> list[float]:
         """Those that were tried, upwards."""
         return sorted(key[4] for key in self.runs if key[:4] == (net, optimizer, warmup, decay))
+
+    @property
+    def settings(self) -> list[tuple[str, str, str]]:
+        """Those of SETTINGS that were run."""
+        return [setting for setting in SETTINGS if self.lrs(*setting[:2])]
 
     def warmups(self, net: str, optimizer: str) -> list[str]:
         """Those that were tried, in the order of the parts."""
@@ -232,4 +242,3 @@ def bounds_at(lrs_and_decays: Sequence[tuple[float, str]], steps: int, anchor: t
     """The bound of each, in a unit of the learning rate such that the anchor is where its decay has its best."""
     scale = at_best_scale(shape(anchor[1], steps))[0] / anchor[0]
     return [schedule_bound([lr * scale * s for s in shape(decay, steps)]) for lr, decay in lrs_and_decays]
-

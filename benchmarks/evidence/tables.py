@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 
 from evidence.analysis import (
     DECAYED,
-    SETTINGS,
     TOOLS,
     WITHOUT_A_LENGTH,
     Interval,
@@ -13,9 +12,9 @@ from evidence.analysis import (
     Study,
     compare,
     correlation,
+    shape,
 )
 from evidence.bound import at_best_scale
-from evidence.analysis import shape
 from evidence.cells import DECAYS, LOSS_GAPS, SEEDS
 from evidence.intervals import mean
 
@@ -80,8 +79,8 @@ def boundaries(study: Study) -> str:
     """How far each tool moves the failure boundary, in every setting."""
     rows = []
     for tool, title in TOOLS.items():
-        row = [title]
-        for net, optimizer, _ in SETTINGS:
+        row = [title, mean_lr(study, tool)]
+        for net, optimizer, _ in study.settings:
             if tool not in study.warmups(net, optimizer):
                 row.append("")
             elif tool == "none":
@@ -90,7 +89,14 @@ def boundaries(study: Study) -> str:
             else:
                 row.append(times(study.boundary_factor(net, optimizer, tool)))
         rows.append(row)
-    return table(["", *(title for *_, title in SETTINGS)], rows)
+    return table(["", "mean lr / peak", *(title for *_, title in study.settings)], rows)
+
+
+def mean_lr(study: Study, tool: str) -> str:
+    """Over the whole run of the MLP, in units of the peak: what a tool moves by training lower, it has not moved."""
+    net, optimizer, _ = study.settings[0]
+    runs = [study.of(net, optimizer, tool, lr) for lr in study.lrs(net, optimizer, tool)]
+    return f"{mean([outcome.mean_lr for run in runs for outcome in run.outcomes if not outcome.failure]):.2f}"
 
 
 def times(found: tuple[float, Interval, bool] | None) -> str:
@@ -101,22 +107,40 @@ def times(found: tuple[float, Interval, bool] | None) -> str:
     return f"{'≥ ' if cut else ''}{factor:.1f}× [{low:.1f}, {high:.1f}]"
 
 
+def line_search(study: Study) -> str:
+    """The steps and forwards that the line search took."""
+    rows = []
+    for net, optimizer, title in study.settings:
+        for lr in study.lrs(net, optimizer, "line search 20%"):
+            searched, linear = (study.of(net, optimizer, warmup, lr) for warmup in ("line search 20%", "20%"))
+            steps = [outcome.warmup_steps or 0 for outcome in searched.outcomes]
+            forwards = mean([outcome.forwards for outcome in searched.outcomes])
+            taken = f"{min(steps)} to {max(steps)}" if min(steps) < max(steps) else f"{min(steps)}"
+            rows.append([title, f"{lr:g}", taken, f"{forwards:.0f}", loss_of(searched), loss_of(linear)])
+    return table(["", "peak lr", "steps", "forwards", "held-out loss", "of linear, 20%"], rows)
+
+
 def zero_tuning(study: Study) -> str:
     """Each tool without a length against the best cell of the tuned grid."""
     rows = []
     head = [""]
     for tool in WITHOUT_A_LENGTH:
         row = [TOOLS[tool]]
-        for net, optimizer, _ in SETTINGS:
+        for net, optimizer, _ in study.settings:
             if tool not in study.warmups(net, optimizer):
                 row.append("")
                 continue
             runs = study.of(net, optimizer, *study.best(net, optimizer, [tool]))
             found = compare(runs, study.of(net, optimizer, *study.tuned(net, optimizer)))
-            row.append(f"{found.verdict}: {between(found.loss, found.loss_interval, 3, sign=True)}")
+            points = between(
+                100 * found.accuracy, (100 * found.accuracy_interval[0], 100 * found.accuracy_interval[1]), 1, sign=True
+            )
+            row.append(
+                f"{found.verdict}: {between(found.loss, found.loss_interval, 3, sign=True)} nats, {points} points"
+            )
         rows.append(row)
     best = ["*the best cell*"]
-    for net, optimizer, title in SETTINGS:
+    for net, optimizer, title in study.settings:
         head.append(title)
         warmup, lr = study.tuned(net, optimizer)
         best.append(f"{TOOLS[warmup]}, lr {lr:g}: {study.of(net, optimizer, warmup, lr).loss:.3f}")
@@ -126,7 +150,7 @@ def zero_tuning(study: Study) -> str:
 def critical_start(study: Study) -> str:
     """Steps saved, forwards paid, and the difference in loss, where the whole warmup trains."""
     rows = []
-    for net, optimizer, title in SETTINGS:
+    for net, optimizer, title in study.settings:
         for lr in study.lrs(net, optimizer, "critical 20%"):
             whole, critical = (study.of(net, optimizer, warmup, lr) for warmup in ("20%", "critical 20%"))
             if not all(whole.trained):

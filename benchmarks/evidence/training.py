@@ -157,7 +157,9 @@ def split(cell: Cell) -> tuple[list[list[Tensor]], list[Tensor]]:
     order = torch.randperm(len(x), generator=generator)
     seen, unseen = order[held_out:], order[:held_out]
     epochs = -(-cell.steps // (len(seen) // size))
-    rows = [seen[torch.randperm(len(seen), generator=generator)].split(size)[: len(seen) // size] for _ in range(epochs)]
+    rows = [
+        seen[torch.randperm(len(seen), generator=generator)].split(size)[: len(seen) // size] for _ in range(epochs)
+    ]
     batches = [[x[part], y[part]] for epoch in rows for part in epoch]
     return batches[: cell.steps], [x[unseen], y[unseen]]
 
