@@ -4,6 +4,7 @@ import json
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_a_section_is_there_with_its_part_alone(monkeypatch: pytest.MonkeyPatch)
     assert f"| post-ln-line-search | {len(PARTS['post-ln-line-search'])} | **not run yet** |" in page.page()
 
 
+ALL_CELLS = [cell for part in PARTS.values() for cell in part]
 DRAWN = [name for name, (_, part) in pictures.DRAWN.items() if part in whole_parts()]
 
 
@@ -69,6 +71,17 @@ def test_every_picture_is_drawn_from_the_results(name: str) -> None:
     assert all(axes.lines or axes.images or axes.collections for axes in figure.axes)
 
 
+def test_what_is_not_run_yet_can_be_told_once_it_is() -> None:
+    """The tables and pictures of all parts, of invented runs."""
+    rows = {cell: replace(A_RUN, loss=2.4 + 0.01 * i, curve=[3.0] * 30) for i, cell in enumerate(ALL_CELLS)}
+    told = page.numbers(Study(rows), dict.fromkeys(PARTS, rows))
+    for name in ("decays", "ranking", "loss_gap", "muon", "post_ln_tools"):
+        assert told[name]().count("\n") > 3
+    assert "CNN with BatchNorm, Adam" in told["boundaries"]()
+    for draw, _ in pictures.DRAWN.values():
+        assert all(axes.lines or axes.images or axes.collections for axes in draw(Study(rows)).figure.axes)
+
+
 # --- the raw results -------------------------------------------------------------------------------------------------
 
 
@@ -82,8 +95,7 @@ def test_no_part_is_half_and_no_row_is_stale(part: str) -> None:
 
 
 def test_parts_have_nothing_in_common() -> None:
-    cells = [cell for part in PARTS.values() for cell in part]
-    assert len(cells) == len(set(cells))
+    assert len(ALL_CELLS) == len(set(ALL_CELLS))
 
 
 @pytest.mark.parametrize("part", RUN)
@@ -182,7 +194,7 @@ def test_the_forwards_of_a_search_are_counted() -> None:
 
 def test_every_cell_has_tools() -> None:
     """A wrong name fails here, and not an hour later."""
-    names = {(cell.warmup, cell.decay, cell.steps) for cells in PARTS.values() for cell in cells}
+    names = {(cell.warmup, cell.decay, cell.steps) for cell in ALL_CELLS}
     assert all(callbacks(*name) for name in names)
     with pytest.raises(ValueError, match="warmup='5 %'"):
         callbacks("5 %", "linear", 100)

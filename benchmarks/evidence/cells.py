@@ -54,7 +54,7 @@ LOSS_GAPS = ("loss gap 1.1", "loss gap 2.2", "loss gap 4.4")
 """With guesses of the final loss: half of what is reached, that, and twice that."""
 WITH_GI = ("gi-adam 1%", "gi-adam 5%", "gi-adam 20%")
 LINEAR_DECAY = ("linear",)
-DECAYS = ("linear", "cosine", "wsd", "constant")
+DECAYS = ("linear", "cosine", "cosine to 10%", "wsd", "constant")
 
 PARTS: dict[str, tuple[Cell, ...]] = {
     name: tuple(cells)
@@ -70,8 +70,9 @@ PARTS: dict[str, tuple[Cell, ...]] = {
         "plane-mlp-adam-low": grid(
             "mlp", "adam", (0.0005, 0.001), (*LINEAR, "gi-adam none", "catapult", *LINE_SEARCH), LINEAR_DECAY, 300
         ),
+        "plane-mlp-sgd-low": grid("mlp", "sgd", (0.025,), (*FOR_SGD, *LINE_SEARCH), LINEAR_DECAY, 300),
         "post-ln-line-search": grid("post-ln", "adamw", (0.006,), LINE_SEARCH, LINEAR_DECAY, 300),
-        "decays": grid("pre-ln-2", "adamw", doubled(0.008, 3), ("5%",), DECAYS, 100),
+        "decays": grid("pre-ln-2", "adamw", doubled(0.004, 4), ("5%",), DECAYS, 300),
         "pre-ln": grid("pre-ln", "adamw", (0.006,), ("none", "20%"), LINEAR_DECAY, 300),
         "post-ln-tools": grid("post-ln", "adamw", (0.006,), (*FROM_BETA2, *MEASURED), LINEAR_DECAY, 300),
         "plane-cnn-adam": grid("cnn", "adam", doubled(0.002, 6), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),

@@ -14,7 +14,7 @@ from evidence.intervals import mean
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLUE, ORANGE, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "0.45"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "0.45"
 
 
 def tidy(axes: Axes, title: str = "", y: str = "", x: str = "") -> None:
@@ -85,7 +85,7 @@ def plane(study: Study) -> Figure:
     figure = Figure(figsize=(9, 2.9), layout="constrained")
     for axes, (net, optimizer, prefix, title) in zip(figure.subplots(1, 3), panels, strict=True):
         names = [prefix + name for name in LINEAR if prefix + name in study.warmups(net, optimizer)]
-        lrs = study.lrs(net, optimizer, names[0])
+        lrs = sorted(set.intersection(*(set(study.lrs(net, optimizer, name)) for name in names)))
         shades = [[study.of(net, optimizer, name, lr) for lr in lrs] for name in names]
         # A capped log: what matters is where it is low and where it has failed.
         image = axes.imshow(
@@ -143,6 +143,7 @@ def decays(study: Study) -> Figure:
     looks = {
         "linear": (BLUE, "-", "o"),
         "cosine": (ORANGE, "--", "s"),
+        "cosine to 10%": (GREEN, (0, (5, 1)), "^"),
         "wsd": (PURPLE, "-.", "D"),
         "constant": (GREY, ":", "x"),
     }

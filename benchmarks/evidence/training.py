@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -39,12 +40,16 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
+def weights(name: str) -> int:
+    """How many the net of this name has."""
+    return sum(weight.numel() for weight in net(name).parameters())
+
+
 def setup() -> dict[str, str]:
     """What determines a run beside its cell, in words: rows of another setup are stale."""
     nets = {
-        name: f"{sum(weight.numel() for weight in net(name).parameters()):,} weights,"
-        f" batches of {size}, {HELD_OUT[name]} held out"
-        for name, size in BATCH.items()
+        name: f"{weights(name):,} weights, batches of {size}, {HELD_OUT[name]} held out" for name, size in BATCH.items()
     }
     given = {"optimizer": OPTIMIZERS, "decay": DECAYS}
     return {
