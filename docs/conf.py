@@ -41,6 +41,7 @@ CONTENTS = {  # in the order of a user's questions
     ],
     "Look closer": [
         "Adaptive warmups <docs/adaptive>",
+        "Evidence <docs/evidence>",
         "Guarantees <docs/guarantees>",
         "Performance <docs/performance>",
     ],

@@ -74,11 +74,11 @@ class ByteTransformer(LightningModule):
         return [torch.optim.Muon(matrices, lr=0.004, adjust_lr_fn="match_rms_adamw"), AdamW(rest, lr=0.002)]
 
 
-def standard_library() -> Tensor:
-    """The top modules of the running Python, cut into windows of CONTEXT + 1 bytes."""
+def standard_library(context: int = CONTEXT) -> Tensor:
+    """The top modules of the running Python, cut into windows of context + 1 bytes."""
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     text = b"".join(file.read_bytes() for file in files)
-    size = CONTEXT + 1
+    size = context + 1
     whole = bytearray(text[: len(text) // size * size])
     return torch.frombuffer(whole, dtype=torch.uint8).view(-1, size)
 

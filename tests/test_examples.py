@@ -54,6 +54,13 @@ def test_the_byte_transformer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     }
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_the_post_ln_transformer(norm_first: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = example("post_ln", monkeypatch, tmp_path)
+    lrs = logged(module.main(steps=10, warmup="20%", norm_first=norm_first))
+    assert lrs == {"lr-AdamW": LearningRateWarmup(2, "linear").values(0.006, total_steps=10, steps_per_epoch=1)}
+
+
 def test_the_gan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lrs = logged(example("gan", monkeypatch, tmp_path).main(max_epochs=2))
     generator = LearningRateWarmup("5%", "cosine").values(0.002, total_steps=28, steps_per_epoch=14)
