@@ -1,16 +1,18 @@
 """The study: docs/evidence.md says what its raw results say, and these are of what is here today."""
 
+import doctest
 import json
 import math
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
-from evidence import page, pictures, results, run, training
+from evidence import bound, intervals, page, pictures, results, run, training
 from evidence.analysis import Runs, Study, all_results, compare, trained, whole_parts
 from evidence.bound import at_best_scale, schedule_bound
 from evidence.cells import PARTS, SEEDS, Cell
@@ -209,6 +211,12 @@ def test_the_loss_gap_opens_the_learning_rate() -> None:
     assert shares[0] == pytest.approx(LossGap.START)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("module", [bound, intervals], ids=lambda module: module.__name__)
+def test_the_examples_of_the_docstrings(module: ModuleType) -> None:
+    tried = doctest.testmod(module)
+    assert (tried.failed, tried.attempted > 0) == (0, True)
 
 
 # --- the statistics --------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ PARTS: dict[str, tuple[Cell, ...]] = {
         "plane-mlp-adam-low": grid(
             "mlp", "adam", (0.0005, 0.001), (*LINEAR, "gi-adam none", "catapult", *LINE_SEARCH), LINEAR_DECAY, 300
         ),
-        "plane-mlp-sgd-low": grid("mlp", "sgd", (0.025,), (*FOR_SGD, *LINE_SEARCH), LINEAR_DECAY, 300),
+        "plane-mlp-sgd-low": grid("mlp", "sgd", doubled(0.00625, 3), (*FOR_SGD, *LINE_SEARCH), LINEAR_DECAY, 300),
         "post-ln-line-search": grid("post-ln", "adamw", (0.006,), LINE_SEARCH, LINEAR_DECAY, 300),
         "decays": grid("pre-ln-2", "adamw", doubled(0.004, 4), ("5%",), DECAYS, 300),
         "pre-ln": grid("pre-ln", "adamw", (0.006,), ("none", "20%"), LINEAR_DECAY, 300),

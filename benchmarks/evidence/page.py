@@ -25,6 +25,7 @@ def numbers(study: Study, rows: dict[str, dict[Cell, Outcome]]) -> dict[str, Cal
         "runs": lambda: f"{len(outcomes):,}",
         "failed": lambda: f"{sum(bool(outcome.failure) for outcome in outcomes):,}",
         "post_ln": lambda: tables.post_ln(study),
+        "pre_ln_difference": lambda: tables.pre_ln_difference(study),
         "post_ln_tools": lambda: tables.post_ln_tools(study),
         "boundaries": lambda: tables.boundaries(study),
         "line_search": lambda: tables.line_search(study),

@@ -64,14 +64,15 @@ def post_ln(study: Study) -> Figure:
                 lrs, losses, error, color=color, linestyle=line, marker="o" if filled else "s", markersize=5,
                 fillstyle="full" if filled else "none", linewidth=1.2, capsize=2,
             )  # fmt: skip
-    right.plot([], [], "o", color="0.2", markersize=5, label="Post-LN")
-    right.plot([], [], "s", color="0.2", fillstyle="none", markersize=5, label="Pre-LN")
+    if study.lrs("pre-ln", "adamw"):
+        right.plot([], [], "o", color="0.2", markersize=5, label="Post-LN")
+        right.plot([], [], "s", color="0.2", fillstyle="none", markersize=5, label="Pre-LN")
+        right.legend(frameon=False, fontsize=8)
     tidy(right, "held out, mean of five seeds", "loss, nats for a byte", "peak learning rate")
     right.set_xscale("log")
     right.set_xticks([0.001, 0.003, 0.006], ["0.001", "0.003", "0.006"])
     right.minorticks_off()
     right.grid(alpha=0.3)
-    right.legend(frameon=False, fontsize=8)
     return figure
 
 

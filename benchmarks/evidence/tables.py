@@ -53,6 +53,12 @@ def post_ln(study: Study) -> str:
     return table(["net", "peak lr", "no warmup", "5%", "20%"], rows)
 
 
+def pre_ln_difference(study: Study) -> str:
+    """What the Pre-LN net has of its warmup."""
+    none, warm = (study.of("pre-ln", "adamw", warmup, 0.006) for warmup in ("none", "20%"))
+    return between(*loss_difference(none, warm), sign=True)
+
+
 def post_ln_tools(study: Study) -> str:
     """What each tool does where a warmup decides."""
     rows = []
