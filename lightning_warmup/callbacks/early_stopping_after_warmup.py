@@ -13,7 +13,7 @@ class EarlyStoppingAfterWarmup(EarlyStopping):
     A check that falls into a warmup is left out altogether: nothing is counted, nothing is compared, and what the
     metric was is forgotten. The first check with all warmups of the Trainer's callbacks behind it is the first of all.
     By then the next step is the first that uses the target. That holds for a warmup by steps, epochs, time or β2, one
-    that measures, and after a resume; of a hold, and of late groups, it knows nothing.
+    that measures, after a resume, and by a ``resume_warmup``; of a hold, and of late groups, it knows nothing.
 
     Its arguments, and its state in checkpoints, are those of
     `EarlyStopping <https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.EarlyStopping.html>`_. Use

@@ -196,11 +196,13 @@ class ScheduledFit:
 
     @property
     def warming_up(self) -> bool:
-        """Whether the next step belongs to a warmup."""
+        """Whether the next step belongs to a warmup, that of a resume included."""
         return not self._handed_over and (self._measuring or any(map(self._warms_up, self.optimizers)))
 
     def _warms_up(self, scheduled: ScheduledOptimizer) -> bool:
-        schedule = scheduled.schedule
+        schedule, ramp = scheduled.schedule, scheduled.ramp
+        if ramp is not None and self._t_of(scheduled) < ramp.end:
+            return True
         if schedule.beta2:
             return scheduled.steps < round(max(2 / (1 - beta2) for beta2 in schedule.beta2))
         return schedule.warmup_tick(self._t_of(scheduled)) < schedule.warmup_length
