@@ -21,7 +21,7 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_warmup import LearningRateWarmup
+from lightning_warmup import LearningRateWarmup, SchedulePreview
 from plot_run import plot_run
 
 Batch = tuple[Tensor, ...]
@@ -159,11 +159,12 @@ def run(args: list[str] | None = None) -> DigitsCLI:
 def main() -> None:
     """Train (``fit``), then test and draw the run."""
     cli = run()
-    if cli.subcommand == "fit" and cli.trainer.global_step > 0:  # a SchedulePreview ends it before
+    callbacks = cli.trainer.callbacks  # type: ignore[attr-defined]
+    previewed = any(isinstance(callback, SchedulePreview) for callback in callbacks)  # which ends it before it begins
+    if cli.subcommand == "fit" and not previewed:
         (metrics,) = cli.trainer.test(cli.model, cli.datamodule, verbose=False)
         print(f"test accuracy: {metrics['test_accuracy']:.4f}")
         if isinstance(cli.trainer.logger, CSVLogger):
-            callbacks = cli.trainer.callbacks  # type: ignore[attr-defined]
             schedule = next(callback for callback in callbacks if isinstance(callback, LearningRateWarmup))
             print(f"picture: {plot_run(Path(cli.trainer.logger.log_dir), title=repr(schedule))}")
 

@@ -1,6 +1,8 @@
 """The recipes of docs/branches.md, one after the other, on unedited checkpoints of the runs before."""
 
 import math
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +65,36 @@ def test_one_stable_run_and_its_branches(fit: Any) -> None:
     assert longer == [0.003] * len(longer)
 
 
+def written(others: dict[str, Any]) -> list[str]:
+    """The options of the command in docs/branches.md that has all of these words, with others in their place."""
+    page = (ROOT / "docs" / "branches.md").read_text()
+    commands = re.findall(r"^python examples/digits\.py fit ((?:.*\\\n)*.*)$", page, re.MULTILINE)
+    (command,) = [each for each in commands if all(word in each for word in others)]
+    for word, other in others.items():
+        command = command.replace(word, f"resume_warmup={other}" if "=" in word else str(other))
+    return shlex.split(command.replace("configs/", f"{ROOT}/configs/").replace("\\\n", " "))
+
+
+def test_a_branch_is_seen_before_it_is_trained(
+    fit: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, kept = fit("stable", *STABLE, "--trainer.max_epochs=2")
+    capsys.readouterr()
+    monkeypatch.chdir(kept)
+    preview = "--trainer.callbacks+=lightning_warmup.SchedulePreview"
+    digits(monkeypatch, "fit", *STABLE, *BRANCH, at(kept, 8), "--trainer.max_steps=18", *QUICK, *KEEP, preview)
+    shown = capsys.readouterr().out
+    assert "8 of 18 steps are run; the next one uses 0.003" in shown
+    assert "test accuracy" not in shown
+
+
 def test_again_and_again(fit: Any) -> None:
     """WSD-S: on from the end of a cooldown, back up over so many steps, and down again."""
     _, kept = fit("stable", *STABLE, "--trainer.max_epochs=4")
     first, cold = fit("first", *STABLE, *BRANCH, at(kept, 10), "--trainer.max_steps=18")
     assert first == cooled(10, 18)
-    endless = ("--trainer.max_epochs=-1", "--trainer.max_steps=33", "--lr_warmup.resume_warmup=5")
-    on, warm = fit("on", *STABLE, at(cold, 18), *endless)
-    assert on == pytest.approx([0.003 * min(1, (t - 18) / 5) for t in range(18, 33)])
+    # What the page writes, word by word, but for its numbers and files.
+    on, warm = fit("on", *written({"END_OF_COOLDOWN.ckpt": cold / "step=18.ckpt", "1500": 43, "resume_warmup=50": 5}))
+    assert on == pytest.approx([0.003 * min(1, (t - 18) / 5) for t in range(18, 43)])
     second, _ = fit("second", *STABLE, *BRANCH, at(warm, 27), "--trainer.max_steps=35")
     assert second == cooled(27, 35)

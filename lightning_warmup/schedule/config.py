@@ -212,10 +212,13 @@ class ScheduleConfig:
                     f"{call}: that warmup has no length of its own. Give a duration, 200 or '2%', or a shape with one,"
                     " CosineWarmup(200)."
                 )
-            given = parse_duration(type(ramp).__name__, "duration", ramp.duration).amount > 0
+            length = parse_duration(type(ramp).__name__, "duration", ramp.duration)
         else:
             also = ", or a shape with a length: CosineWarmup('2%'), in YAML with class_path"
-            given = parse_duration(self.owner, "resume_warmup", ramp, also=also).amount > 0
+            length = parse_duration(self.owner, "resume_warmup", ramp, also=also)
+        if length.unit == "second" and not self.by_clock:
+            raise ValueError(f"{call} is a time, {TIME_NEEDS_A_CLOCK}.")
+        given = length.amount > 0
         if given and isinstance(self.warmup, Warmup) and self.warmup.measured:
             raise ValueError(
                 f"{call} with warmup={self.warmup!r}: a warmup that is measured goes on measuring on a resume. Leave"

@@ -196,7 +196,7 @@ class ScheduledFit:
 
     @property
     def warming_up(self) -> bool:
-        """Whether the next step belongs to a warmup."""
+        """Whether the next step belongs to a warmup, that of a resume included."""
         return not self._handed_over and (self._measuring or any(map(self._warms_up, self.optimizers)))
 
     def _warms_up(self, scheduled: ScheduledOptimizer) -> bool:

@@ -109,6 +109,15 @@ def test_the_ramp_of_a_resumed_run(tmp_path: Path) -> None:
         assert epochs(LearningRateWarmup(0, "linear"), stopping(), ckpt_path=tmp_path / "8.ckpt") == 2 + 3
 
 
+def test_a_warmup_of_a_resume(tmp_path: Path) -> None:
+    """A loss that rises on the way back up is none to stop at."""
+    epochs(LearningRateWarmup(0, "linear"), SaveEveryBatch(tmp_path), max_epochs=5)
+    longer, saves = LearningRateWarmup(0, "linear", resume_warmup=9), SaveEveryBatch(tmp_path)
+    assert epochs(longer, saves, stopping(), ckpt_path=tmp_path / "18.ckpt") == 6 + 3
+    # Resumed in the midst of that: from step 22, the fourth of the resumed run.
+    assert epochs(longer, stopping(), ckpt_path=tmp_path / "4.ckpt") == 6 + 3
+
+
 def test_its_state_is_its_parents(tmp_path: Path) -> None:
     epochs(LearningRateWarmup(4), SaveEveryBatch(tmp_path), stopping())
     states = torch.load(tmp_path / "8.ckpt", weights_only=True)["callbacks"]

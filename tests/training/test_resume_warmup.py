@@ -365,6 +365,8 @@ def test_a_group_that_comes_in_mid_ramp_follows_in_proportion(tmp_path: Path) ->
         ("radam", r"resume_warmup='radam'\): that warmup has no length of its own. Give a duration"),
         ("catapult", r"resume_warmup='catapult'\): that warmup has no length of its own"),
         (RAdamWarmup(), r"resume_warmup=RAdamWarmup\(\)\): that warmup has no length of its own"),
+        ("2 minutes", r"resume_warmup='2 minutes'\) is a time, and this run is not planned by the clock"),
+        (CosineWarmup("2 minutes"), r"resume_warmup=CosineWarmup\(duration='2 minutes'\)\) is a time"),
         (PersistentCatapultWarmup(), r"resume_warmup=PersistentCatapultWarmup\(.*\): that warmup has no length"),
     ],
 )
