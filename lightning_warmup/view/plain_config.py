@@ -61,11 +61,22 @@ def built(owner: str, name: str, value: Any) -> Any:
         call = f"{owner}({name}={dict(value)!r})"
         if unknown := [key for key in value if key not in ("class_path", "init_args", "dict_kwargs")]:
             raise ValueError(f"{call}: write {unknown[0]!r} under init_args.")
-        shape = class_named(call, value["class_path"])
-        return made(call, shape, {**(value.get("init_args") or {}), **(value.get("dict_kwargs") or {})})
+        arguments = [value.get(key) or {} for key in ("init_args", "dict_kwargs")]
+        for given in arguments:
+            if not isinstance(given, Mapping):
+                raise ValueError(f"{call}: {given!r} is no mapping: write the arguments by their names, name: value.")
+        return made(call, class_named(call, value["class_path"]), {**arguments[0], **arguments[1]})
     if isinstance(value, list):
         return [_part(owner, entry) if name in ("decay", "parts") else built(owner, name, entry) for entry in value]
+    if name == "decay" and names_a_decay(value):
+        return built(owner, name, {"class_path": value})
     return value
+
+
+def names_a_decay(value: Any) -> bool:
+    """Whether it is the name of one of our decays, which LightningCLI takes without a ``class_path``."""
+    name = str(value).removeprefix(f"{OURS}.")
+    return isinstance(value, str) and name.endswith("Decay") and name in import_module(OURS).__all__
 
 
 def _part(owner: str, entry: Any) -> Any:
