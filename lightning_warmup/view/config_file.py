@@ -67,6 +67,16 @@ def parse(text: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from None
 
 
+def is_of_the_config(argument: str) -> bool:
+    """Whether an argument of the command line sets an entry of the config.
+
+    >>> [is_of_the_config(argument) for argument in ("--lr_warmup.warmup=2 epochs", "--lr=0.1", "--max-steps=5")]
+    [True, False, False]
+    """
+    option = re.match(r"--([\w.]+)\+?=", argument)
+    return option is not None and option[1] not in PREVIEWS
+
+
 def override(content: dict[str, Any], option: str) -> None:
     """Set what ``--a.b.c=value`` says, as LightningCLI does.
 
@@ -94,7 +104,10 @@ def override(content: dict[str, Any], option: str) -> None:
         node = _entered(node, key, option)
     if appends:
         entry = parse(value)
-        node.setdefault(last, []).append({"class_path": entry} if isinstance(entry, str) else entry)
+        if not isinstance(node.get(last) or [], list):
+            raise ValueError(f"{option}: {last} is {node[last]!r}, no list that can be added to.")
+        node[last] = node.get(last) or []
+        node[last].append({"class_path": entry} if isinstance(entry, str) else entry)
         return
     if isinstance(node, list):
         node = node[-1]

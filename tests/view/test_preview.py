@@ -13,6 +13,7 @@ from lightning_warmup import (
     CosineDecay,
     CriticalLearningRate,
     DecayPart,
+    ExponentialDecay,
     HyperparameterWarmup,
     LearningRateWarmup,
     ReduceOnPlateauDecay,
@@ -97,6 +98,29 @@ def test_the_name_of_a_class_is_a_decay(decay: str, options: list[str], used: An
     arguments = [f"--lr_warmup.{option}" for option in options]
     shown = as_json(capsys, path, "--lr=0.1", "--max-steps=50", *arguments)
     assert shown["curves"][0]["values"] == LearningRateWarmup(decay=used).values(0.1, total_steps=50)
+
+
+@pytest.mark.parametrize(
+    ("options", "callback"),
+    [
+        (["--lr_warmup.warmup=2 epochs"], LearningRateWarmup(76, "cosine")),
+        (
+            ["--lr_warmup.decay={class_path: CosineDecay, init_args: {final: 0.1}}"],
+            LearningRateWarmup("5%", CosineDecay(0.1)),
+        ),
+        (["--lr_warmup={warmup: 3, decay: linear}", "--lr_warmup.warmup=9 steps"], LearningRateWarmup(9, "linear")),
+        (
+            ["decay=TorchDecay", "decay.scheduler=ExponentialLR", "decay.scheduler.gamma=0.9"],
+            LearningRateWarmup("5%", ExponentialDecay(0.9)),
+        ),
+    ],
+)
+def test_options_as_the_documents_write_them(options: list[str], callback: Any, tmp_path: Path, capsys: Any) -> None:
+    """With a space in them, too, and torch's schedulers by their names."""
+    options = [option if option.startswith("--") else f"--lr_warmup.{option}" for option in options]
+    shown = as_json(capsys, config(tmp_path, KEY), *options, "--lr=0.1", *RUN)
+    expected = callback.values(0.1, total_steps=380, steps_per_epoch=38)
+    assert shown["curves"][0]["values"] == pytest.approx(expected)
 
 
 def test_what_decides_on_the_length_of_the_run_is_heard(tmp_path: Path, capsys: Any) -> None:
@@ -243,6 +267,7 @@ MISSING = [
     (KEY, ["--lr=0.1", "--max-steps=50", "--output=lr.gif"], "--output lr.gif: write .png"),
     (KEY, ["--lr=0.1", "--max-steps=50", "lr_warmup.warmup=5"], "write --lr_warmup.warmup=value"),
     (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmup.warmup"], "'--lr_warmup.warmup' is no option of the config"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmup.decay+={decay: linear}"], "decay is 'cosine', no list"),
     (KEY + LIST, ["--steps-per-epoch=5"], "both write 'lr' of the same optimizer"),
     (
         KEY + "trainer: {max_epochs: 9, max_steps: 1e2}\n",
