@@ -48,8 +48,8 @@ WRONG = [
     ("hold: 5", "LearningRateWarmup(hold=5)", "give decay=..."),
     ("cooldown: 5", "LearningRateWarmup(cooldown=5)", "give decay=..."),
     ("total: 1e4", "LearningRateWarmup(total=10000.0)", "write 10000 or '10000 steps'"),
-    ("total: 50%", "LearningRateWarmup(total='50%')", "'20 epochs' or 'auto'"),
-    ("total: 0", "LearningRateWarmup(total=0)", "'20 epochs' or 'auto'"),
+    ("total: 50%", "LearningRateWarmup(total='50%')", "'20 epochs', '8 hours', 'max_time' or 'auto'"),
+    ("total: 0", "LearningRateWarmup(total=0)", "'20 epochs', '8 hours', 'max_time' or 'auto'"),
     ("late_group_warmup: -1", "LearningRateWarmup(late_group_warmup=-1)", "'5 epochs'"),
     # learning rates
     ("target_lr: -1", "LearningRateWarmup(target_lr=-1", "≥ 0"),

@@ -11,8 +11,7 @@ from typing_extensions import override
 
 from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.critical.measurements import measurement_for
-from lightning_warmup.schedule.beta2_warmups import Beta2Warmup
-from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.config import ScheduleConfig, conflict
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import BeforeTraining, State
 from lightning_warmup.training.begin import begin_fit, fresh_values
@@ -65,16 +64,6 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
             first = name == "parameter" or (config.parameter == "lr" and name == "warmup")
             second = config.parameter == "lr" and name == "decay" and len(parts) == 1
             parts.append(f"{value!r}" if first or second else f"{name}={value!r}")
-        return f"{config.owner}({', '.join(parts)})"
-
-    @property
-    def _quoted(self) -> str:
-        """Which callback it is, for messages: with its two main parameters by their names."""
-        config = self._config
-        parts = [] if config.parameter == "lr" else [f"parameter={config.parameter!r}"]
-        parts += [f"warmup={config.warmup!r}", f"decay={config.decay!r}"]
-        if config.optimizer is not None:
-            parts.append(f"optimizer={config.optimizer}")
         return f"{config.owner}({', '.join(parts)})"
 
     @property
@@ -214,29 +203,9 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         others: list[Callback] = list(trainer.callbacks)  # type: ignore[union-attr]
         others.remove(self)  # once: the same object may be there twice
         for other in others:
-            if isinstance(other, ScheduleCallback) and self._clashes(other):
-                parameter = self._config.parameter
-                raise MisconfigurationException(
-                    f"{self._quoted} and {other._quoted} both write {parameter!r} of the same optimizer. Remove one"
-                    " of them (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own"
-                    " optimizer=."
-                )
-            if isinstance(other, ScheduleCallback) and self._needs_beta2_of(other):
-                raise MisconfigurationException(
-                    f"{self._quoted} follows from β2, and {other._quoted} changes that in the run. Use a warmup with"
-                    " a length, or give each its own optimizer=."
-                )
-
-    def _needs_beta2_of(self, other: "ScheduleCallback") -> bool:
-        mine, others = self._config, other._config
-        same_optimizer = None in (mine.optimizer, others.optimizer) or mine.optimizer == others.optimizer
-        changes = others.parameter == "beta2" and not others.idle
-        return isinstance(mine.warmup, Beta2Warmup) and changes and same_optimizer
-
-    def _clashes(self, other: "ScheduleCallback") -> bool:
-        mine, others = self._config, other._config
-        same_optimizer = None in (mine.optimizer, others.optimizer) or mine.optimizer == others.optimizer
-        return mine.parameter == others.parameter and same_optimizer and not (mine.idle or others.idle)
+            said = conflict(self._config, other._config) if isinstance(other, ScheduleCallback) else None
+            if said is not None:
+                raise MisconfigurationException(said)
 
     @override
     def on_load_checkpoint(
@@ -271,7 +240,9 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._config.idle:
-            self._fit = begin_fit(self, self._quoted, self._config, self._before, trainer, pl_module, measurement_for)
+            self._fit = begin_fit(
+                self, self._config.quoted, self._config, self._before, trainer, pl_module, measurement_for
+            )
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -226,7 +226,7 @@ class _LineSearch(Warmup):
         assert self.length_taken is not None
         if self.reached:
             return self.length_taken
-        return _GivenUp(self.length_taken, self.share(self._step))
+        return _GivenUp(self.length_taken, self.share(self.length_taken - 1))
 
     def state(self) -> dict[str, Any]:
         """What a resumed run cannot compute again, in plain Python."""

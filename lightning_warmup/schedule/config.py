@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from lightning_warmup.schedule.beta2_warmups import (
+    Beta2Warmup,
     RAdamWarmup,
     SqrtBeta2Warmup,
     UntunedExponentialWarmup,
@@ -138,6 +139,15 @@ class ScheduleConfig:
         self._derive("idle", not configured and not self.override_module_scheduler)
         measured = (part for part in (self.warmup, self.initial) if isinstance(part, Measured))
         self._derive("measured_warmup", next(measured, None))
+
+    @property
+    def quoted(self) -> str:
+        """Which callback it is, for messages: with its two main parameters by their names."""
+        parts = [] if self.parameter == "lr" else [f"parameter={self.parameter!r}"]
+        parts += [f"warmup={self.warmup!r}", f"decay={self.decay!r}"]
+        if self.optimizer is not None:
+            parts.append(f"optimizer={self.optimizer}")
+        return f"{self.owner}({', '.join(parts)})"
 
     def _derive(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -313,3 +323,20 @@ class ScheduleConfig:
         """What has no value without a Trainer, if anything has none."""
         decay_does = isinstance(self.decay, Decay) and self.decay.measured
         return self.decay if decay_does else self.measured_warmup
+
+
+def conflict(mine: ScheduleConfig, other: ScheduleConfig) -> str | None:
+    """Why two schedules cannot be of one run; None if they can."""
+    if mine.idle or other.idle or (None not in (mine.optimizer, other.optimizer) and mine.optimizer != other.optimizer):
+        return None
+    if mine.parameter == other.parameter:
+        return (
+            f"{mine.quoted} and {other.quoted} both write {mine.parameter!r} of the same optimizer. Remove one of them"
+            " (a LightningCLI key and an entry in trainer.callbacks are two), or give each its own optimizer=."
+        )
+    if isinstance(mine.warmup, Beta2Warmup) and other.parameter == "beta2":
+        return (
+            f"{mine.quoted} follows from β2, and {other.quoted} changes that in the run. Use a warmup with a length, or"
+            " give each its own optimizer=."
+        )
+    return None

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from lightning_warmup.schedule.config import ScheduleConfig
-from lightning_warmup.view.plain_config import config_from, parameters_of
+from lightning_warmup.view.plain_config import class_named, config_from, names_a_decay, parameters_of
 
 CALLBACKS = ("LearningRateWarmup", "HyperparameterWarmup")
 
@@ -21,7 +22,8 @@ PREVIEWS = (
 """The preview's own options."""
 
 OF_THE_TRAINER = (
-    *("max_epochs", "max_steps", "accumulate_grad_batches", "limit_train_batches", "devices", "num_nodes", "callbacks"),
+    *("max_epochs", "max_steps", "accumulate_grad_batches", "limit_train_batches", "overfit_batches"),
+    *("devices", "num_nodes", "callbacks"),
 )
 """What is read of the Trainer's arguments."""
 
@@ -65,6 +67,16 @@ def parse(text: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from None
 
 
+def is_of_the_config(argument: str) -> bool:
+    """Whether an argument of the command line sets an entry of the config.
+
+    >>> [is_of_the_config(argument) for argument in ("--lr_warmup.warmup=2 epochs", "--lr=0.1", "--max-steps=5")]
+    [True, False, False]
+    """
+    option = re.match(r"--([\w.]+)\+?=", argument)
+    return option is not None and option[1] not in PREVIEWS
+
+
 def override(content: dict[str, Any], option: str) -> None:
     """Set what ``--a.b.c=value`` says, as LightningCLI does.
 
@@ -92,13 +104,22 @@ def override(content: dict[str, Any], option: str) -> None:
         node = _entered(node, key, option)
     if appends:
         entry = parse(value)
-        node.setdefault(last, []).append({"class_path": entry} if isinstance(entry, str) else entry)
+        if not isinstance(node.get(last) or [], list):
+            raise ValueError(f"{option}: {last} is {node[last]!r}, no list that can be added to.")
+        node[last] = node.get(last) or []
+        node[last].append({"class_path": entry} if isinstance(entry, str) else entry)
         return
     if isinstance(node, list):
         node = node[-1]
     if "class_path" in node and last not in ("class_path", "init_args"):
         node = node.setdefault("init_args", {})
-    node[last] = parse(value)
+    new, before = parse(value), node if last == "class_path" else node.get(last)
+    if names_a_decay(new) and isinstance(before, Mapping) and "class_path" in before:
+        new = _another_decay(before, new)
+        if last == "class_path":
+            node.update(new)
+            return
+    node[last] = new
 
 
 def _entered(node: Any, key: str, option: str) -> Any:
@@ -119,7 +140,16 @@ def _entered(node: Any, key: str, option: str) -> Any:
 def _class_of_short_name(key: str, name: str) -> str:
     from lightning_warmup.schedule.decays import decay_named
 
-    return type(decay_named(name, "LearningRateWarmup")).__name__ if key == "decay" else name
+    if key != "decay" or names_a_decay(name):
+        return name
+    return type(decay_named(name, "LearningRateWarmup")).__name__
+
+
+def _another_decay(before: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A decay in another one's place, with the arguments of that which it has too, as LightningCLI keeps them."""
+    known = signature(class_named(name, name)).parameters
+    kept = {key: value for key, value in (before.get("init_args") or {}).items() if key in known}
+    return {"class_path": name, "init_args": kept}
 
 
 def trainer_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,6 +169,20 @@ def trainer_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return trainer
 
 
+def _callbacks(trainer: Mapping[str, Any]) -> Iterator[str | Mapping[str, Any]]:
+    callbacks = trainer.get("callbacks") or []
+    for entry in callbacks if isinstance(callbacks, list) else [callbacks]:
+        if not isinstance(entry, str | Mapping):
+            raise ValueError(f"trainer.callbacks: {entry!r} is no callback: write class_path and init_args.")
+        yield entry
+
+
+def accumulation_changes(trainer: Mapping[str, Any]) -> bool:
+    """Whether a callback decides on how many batches a step has."""
+    paths = [entry if isinstance(entry, str) else entry.get("class_path") for entry in _callbacks(trainer)]
+    return any(str(path).rpartition(".")[2] == "GradientAccumulationScheduler" for path in paths)
+
+
 def schedules(content: Mapping[str, Any]) -> list[ScheduleConfig]:
     """The schedules of our callbacks: in ``trainer.callbacks``, and as keys of their own.
 
@@ -154,8 +198,7 @@ def schedules(content: Mapping[str, Any]) -> list[ScheduleConfig]:
         ours = key.endswith("warmup") or (set(value) <= names and names & set(value) - {"optimizer", "total"})
         if ours and "class_path" not in value:
             found.append(config_from(owner, value))
-    callbacks = trainer_of(content).get("callbacks") or []
-    for entry in callbacks if isinstance(callbacks, list) else [callbacks]:
+    for entry in _callbacks(trainer_of(content)):
         path = entry if isinstance(entry, str) else entry.get("class_path", "")
         name = str(path).rpartition(".")[2]
         if name in CALLBACKS:

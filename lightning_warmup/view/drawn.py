@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 from lightning_warmup.critical.line_search import LineSearchWarmup, _GivenUp
 from lightning_warmup.schedule.checks import is_number
 from lightning_warmup.schedule.clock import as_seconds, at_a_pace
-from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.config import ScheduleConfig, conflict
 from lightning_warmup.schedule.decays import Decay
 from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
@@ -132,6 +133,9 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
     def option(name: str) -> str:
         return f"{name}=..." if python else f"--{name.replace('_', '-')}"
 
+    for mine, other in permutations(configs, 2):
+        if (why := conflict(mine, other)) is not None:
+            raise ValueError(why)
     if facts.total_steps > MOST_STEPS:
         raise ValueError(f"{facts.total_steps:,} steps are too many to draw, {MOST_STEPS:,} at most: name fewer.")
     run = Run(

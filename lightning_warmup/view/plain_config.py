@@ -61,11 +61,22 @@ def built(owner: str, name: str, value: Any) -> Any:
         call = f"{owner}({name}={dict(value)!r})"
         if unknown := [key for key in value if key not in ("class_path", "init_args", "dict_kwargs")]:
             raise ValueError(f"{call}: write {unknown[0]!r} under init_args.")
-        shape = class_named(call, value["class_path"])
-        return made(call, shape, {**(value.get("init_args") or {}), **(value.get("dict_kwargs") or {})})
+        arguments = [value.get(key) or {} for key in ("init_args", "dict_kwargs")]
+        for given in arguments:
+            if not isinstance(given, Mapping):
+                raise ValueError(f"{call}: {given!r} is no mapping: write the arguments by their names, name: value.")
+        return made(call, class_named(call, value["class_path"]), {**arguments[0], **arguments[1]})
     if isinstance(value, list):
         return [_part(owner, entry) if name in ("decay", "parts") else built(owner, name, entry) for entry in value]
+    if name == "decay" and names_a_decay(value):
+        return built(owner, name, {"class_path": value})
     return value
+
+
+def names_a_decay(value: Any) -> bool:
+    """Whether it is the name of one of our decays, which LightningCLI takes without a ``class_path``."""
+    name = str(value).removeprefix(f"{OURS}.")
+    return isinstance(value, str) and name.endswith("Decay") and name in import_module(OURS).__all__
 
 
 def _part(owner: str, entry: Any) -> Any:
@@ -83,20 +94,29 @@ def made(call: str, shape: Any, arguments: Mapping[str, Any]) -> Any:
     for name, value in arguments.items():
         if name not in known and not takes_any:
             raise ValueError(f"{call}: {_unknown(name, list(known), f'argument of {shape.__name__}')}")
-        wants_callable = name in known and "Callable" in str(known[name].annotation)
-        values[name] = _callable(call, value) if wants_callable else built(shape.__name__, name, value)
+        annotation = str(known[name].annotation) if name in known else ""
+        module = "torch.optim.lr_scheduler" if "LRScheduler" in annotation else OURS
+        values[name] = (
+            _callable(call, value, module) if "Callable" in annotation else built(shape.__name__, name, value)
+        )
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in values and parameter.kind is not parameter.VAR_KEYWORD:
             raise ValueError(f"{call}: {shape.__name__} needs {name}; write it under init_args.")
     return shape(**values)
 
 
-def _callable(call: str, value: Any) -> Any:
-    """What a parameter takes that is called: a function by its import path, or a class with arguments for later."""
+def _callable(call: str, value: Any, module: str) -> Any:
+    """What a parameter takes that is called: a function by its import path, or a class with arguments for later.
+
+    Args:
+        call: What it is an argument of, quoted in errors.
+        value: As YAML has it.
+        module: Where a name alone is looked up.
+    """
     if isinstance(value, str):
-        return class_named(call, value)
+        return class_named(call, value if "." in value else f"{module}.{value}")
     if isinstance(value, Mapping) and "class_path" in value:
-        return partial(class_named(call, value["class_path"]), **(value.get("init_args") or {}))
+        return partial(_callable(call, str(value["class_path"]), module), **(value.get("init_args") or {}))
     return value
 
 

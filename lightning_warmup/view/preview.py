@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from lightning_warmup.schedule.checks import plain
+from lightning_warmup.schedule.checks import is_count, plain
 from lightning_warmup.schedule.config import ScheduleConfig
 from lightning_warmup.view import config_file
 from lightning_warmup.view.drawn import Drawn, RunFacts, draw, name_of, number_of
@@ -170,12 +170,12 @@ def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
         if len(rates) > 1:
             raise ValueError(f"the file has optimizers with lr {', '.join(map(repr, sorted(rates)))}: give --lr.")
         lr = rates.pop()
-    accumulation = options.accumulate_grad_batches or trainer.get("accumulate_grad_batches") or 1
-    per_epoch, batches = options.steps_per_epoch, trainer.get("limit_train_batches")
-    if per_epoch is None and isinstance(batches, int) and batches > 1:
+    accumulation = _limit(options.accumulate_grad_batches, "accumulate_grad_batches", trainer) or 1
+    per_epoch, batches = options.steps_per_epoch, trainer.get("overfit_batches") or trainer.get("limit_train_batches")
+    if per_epoch is None and isinstance(batches, int) and batches > 1 and not config_file.accumulation_changes(trainer):
         per_epoch = -(-batches // accumulation)
-    max_steps = _limit(options.max_steps, trainer.get("max_steps"))
-    max_epochs = _limit(options.max_epochs, trainer.get("max_epochs"))
+    max_steps = _limit(options.max_steps, "max_steps", trainer)
+    max_epochs = _limit(options.max_epochs, "max_epochs", trainer)
     if max_epochs is not None and per_epoch is not None:
         steps = max_epochs * per_epoch
         max_steps = steps if max_steps is None else min(steps, max_steps)
@@ -210,6 +210,18 @@ def _milliseconds(max_time: Any) -> int | None:
         return None
 
 
-def _limit(option: int | None, in_file: Any) -> int | None:
-    value = in_file if option is None else option
-    return value if isinstance(value, int) and value >= 0 else None
+def _limit(option: int | None, name: str, trainer: Mapping[str, Any]) -> int | None:
+    """A count that the command line or the file gives; None if neither does, or it is -1, no limit.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if option is not None:
+        return option
+    given = trainer.get(name)
+    value = int(given) if isinstance(given, str) and given.strip().isdecimal() else given  # as LightningCLI takes it
+    if value is None or value == -1:
+        return None
+    if not is_count(value, 1):
+        raise ValueError(f"trainer.{name}: {given!r}: expected an int ≥ 1; or leave it out.")
+    return int(value)

@@ -259,6 +259,22 @@ def test_a_target_that_no_step_can_take() -> None:
     assert used[16:] == pytest.approx([used[15] * (40 - t) / 24 for t in range(16, 40)])
 
 
+@pytest.mark.filterwarnings("ignore:.training_step. returned .None.")
+def test_a_target_that_is_given_up_at_a_step_without_a_loss() -> None:
+    """That step takes what it would have tried, and that is held, as the warning says."""
+
+    class Gap(Bowl):
+        def training_step(self, *arguments: Any) -> Any:
+            return None if self.global_step == 15 else super().training_step(*arguments)
+
+    with pytest.warns(UserWarning, match="was not reached in 16 steps") as caught:
+        used = fit(search(4, None), Gap(8.0, RecordingSGD), max_epochs=3).used
+    assert used[15] > used[14]
+    assert used[16:] == [used[15]] * 14
+    (told,) = (str(warning.message) for warning in caught if "was not reached" in str(warning.message))
+    assert f"{used[15] / 8:.3g} of it is held" in told
+
+
 @given_up
 def test_a_target_that_no_step_can_take_without_a_decay() -> None:
     used = fit(search(4, None), Bowl(8.0), max_epochs=3).used

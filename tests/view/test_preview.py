@@ -13,6 +13,7 @@ from lightning_warmup import (
     CosineDecay,
     CriticalLearningRate,
     DecayPart,
+    ExponentialDecay,
     HyperparameterWarmup,
     LearningRateWarmup,
     ReduceOnPlateauDecay,
@@ -38,6 +39,7 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 KEY = "lr_warmup: {warmup: 5%, decay: cosine}\n"
+POLYNOMIAL = "{class_path: PolynomialDecay, init_args: {power: 2, final: 0.1}}"
 LIST = """
 trainer:
   max_epochs: 10
@@ -76,6 +78,59 @@ def test_a_list_with_its_optimizer(tmp_path: Path, capsys: Any) -> None:
 def test_dotted_options_override(option: str, callback: Any, steps: int, tmp_path: Path, capsys: Any) -> None:
     shown = as_json(capsys, config(tmp_path, LIST), "--steps-per-epoch=38", option)
     assert shown["curves"][0]["values"] == callback.values(0.2, total_steps=steps, steps_per_epoch=38)
+
+
+@pytest.mark.parametrize(
+    ("decay", "options", "used"),
+    [
+        ("cosine", ["decay=CosineDecay", "decay.final=0.1"], CosineDecay(final=0.1)),
+        ("CosineDecay", [], CosineDecay()),
+        ("lightning_warmup.CosineDecay", ["decay.final=0.1"], CosineDecay(final=0.1)),
+        ("[{decay: CosineDecay}]", [], [DecayPart(CosineDecay())]),
+        (POLYNOMIAL, ["decay=CosineDecay"], CosineDecay(final=0.1)),
+        (POLYNOMIAL, ["decay.class_path=CosineDecay"], CosineDecay(final=0.1)),
+        (POLYNOMIAL, ["decay=cosine"], CosineDecay()),
+    ],
+)
+def test_the_name_of_a_class_is_a_decay(decay: str, options: list[str], used: Any, tmp_path: Path, capsys: Any) -> None:
+    """As in a LightningCLI, which also keeps the arguments that the class in another one's place has too."""
+    path = config(tmp_path, f"lr_warmup: {{decay: {decay}}}")
+    arguments = [f"--lr_warmup.{option}" for option in options]
+    shown = as_json(capsys, path, "--lr=0.1", "--max-steps=50", *arguments)
+    assert shown["curves"][0]["values"] == LearningRateWarmup(decay=used).values(0.1, total_steps=50)
+
+
+@pytest.mark.parametrize(
+    ("options", "callback"),
+    [
+        (["--lr_warmup.warmup=2 epochs"], LearningRateWarmup(76, "cosine")),
+        (
+            ["--lr_warmup.decay={class_path: CosineDecay, init_args: {final: 0.1}}"],
+            LearningRateWarmup("5%", CosineDecay(0.1)),
+        ),
+        (["--lr_warmup={warmup: 3, decay: linear}", "--lr_warmup.warmup=9 steps"], LearningRateWarmup(9, "linear")),
+        (
+            ["decay=TorchDecay", "decay.scheduler=ExponentialLR", "decay.scheduler.gamma=0.9"],
+            LearningRateWarmup("5%", ExponentialDecay(0.9)),
+        ),
+    ],
+)
+def test_options_as_the_documents_write_them(options: list[str], callback: Any, tmp_path: Path, capsys: Any) -> None:
+    """With a space in them, too, and torch's schedulers by their names."""
+    options = [option if option.startswith("--") else f"--lr_warmup.{option}" for option in options]
+    shown = as_json(capsys, config(tmp_path, KEY), *options, "--lr=0.1", *RUN)
+    expected = callback.values(0.1, total_steps=380, steps_per_epoch=38)
+    assert shown["curves"][0]["values"] == pytest.approx(expected)
+
+
+def test_what_decides_on_the_length_of_the_run_is_heard(tmp_path: Path, capsys: Any) -> None:
+    for trainer, steps in (
+        ("max_epochs: 10, limit_train_batches: 20, max_steps: '100'", 100),  # which LightningCLI takes
+        ("max_epochs: '10', limit_train_batches: 20, accumulate_grad_batches: '4'", 50),
+        ("max_epochs: 10, limit_train_batches: 20, overfit_batches: 5", 50),
+    ):
+        path = config(tmp_path, f"{KEY}trainer: {{{trainer}}}")
+        assert as_json(capsys, path, "--lr=0.1")["total_steps"] == steps
 
 
 def test_a_short_name_takes_arguments(tmp_path: Path, capsys: Any) -> None:
@@ -171,6 +226,13 @@ def test_the_stairs_of_a_warmup_by_epochs_are_no_jumps(capsys: Any) -> None:
     assert not [said for said in shown["findings"]["lr"] if "jump" in said]
 
 
+ACCUMULATION = """
+trainer:
+  max_epochs: 9
+  limit_train_batches: 8
+  callbacks: [{class_path: GradientAccumulationScheduler, init_args: {scheduling: {0: 4}}}]
+"""
+
 MISSING = [
     (COMPOSED, ["--lr=0.1", "--max-steps=50", "--lr_warmup.decay=cosine"], "StepLR, would decay the learning rate too"),
     (COMPOSED, ["--lr=0.1", "--max-steps=50", "--lr_warmup.target_lr=1"], "StepLR, says where the warmup leads"),
@@ -205,6 +267,25 @@ MISSING = [
     (KEY, ["--lr=0.1", "--max-steps=50", "--output=lr.gif"], "--output lr.gif: write .png"),
     (KEY, ["--lr=0.1", "--max-steps=50", "lr_warmup.warmup=5"], "write --lr_warmup.warmup=value"),
     (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmup.warmup"], "'--lr_warmup.warmup' is no option of the config"),
+    (KEY, ["--lr=0.1", "--max-steps=50", "--lr_warmup.decay+={decay: linear}"], "decay is 'cosine', no list"),
+    (KEY + LIST, ["--steps-per-epoch=5"], "both write 'lr' of the same optimizer"),
+    (
+        KEY + "trainer: {max_epochs: 9, max_steps: 1e2}\n",
+        ["--lr=0.1", "--steps-per-epoch=5"],
+        "trainer.max_steps: 100.0:",
+    ),
+    (
+        KEY + "trainer: {max_epochs: 0}\n",
+        ["--lr=0.1", "--steps-per-epoch=5"],
+        "trainer.max_epochs: 0: expected an int ≥ 1",
+    ),
+    (KEY + "trainer: {callbacks: [null]}\n", ["--lr=0.1", "--max-steps=50"], "trainer.callbacks: None is no callback"),
+    (KEY + ACCUMULATION, ["--lr=0.1"], "give --steps-per-epoch (optimizer steps), or --max-steps"),
+    (
+        "lr_warmup: {warmup: {class_path: CosineWarmup, init_args: 5}}\n",
+        ["--lr=0.1", "--max-steps=50"],
+        "5 is no mapping: write the arguments by their names",
+    ),
 ]
 
 
