@@ -128,6 +128,7 @@ def test_all_callbacks_are(pl: Any) -> None:
     callbacks = {name for name, it in public.items() if isinstance(it, type) and issubclass(it, pl.Callback)}
     monitors = {name for name in public if name.endswith("Monitor")}
     others = {"GradientInitializedAdam", "HyperparameterWarmup", "LearningRateWarmup", "SchedulePreview"}
+    others.add("EarlyStoppingAfterWarmup")
     assert callbacks == monitors | others
 
 

@@ -39,8 +39,9 @@ class HyperparameterWarmup(ScheduleCallback):
         warmup_interval: The same for the warmup alone; None: as ``interval``.
         optimizer: Index ≥ 0 of the optimizer to act on; None: all of them.
         resume: On resuming, set out from the values in the ``"checkpoint"``, or from those of the ``"config"``.
-        resume_warmup: As in :class:`LearningRateWarmup`; but without a ramp where nothing tells what was planned.
-        replan: As in :class:`LearningRateWarmup`.
+        resume_warmup: Duration (as ``warmup``) of a ramp on a resume, or a warmup with a length: as in
+            :class:`LearningRateWarmup`, but without a ramp where nothing tells what was planned.
+        replan: On a resume with another plan, as in :class:`LearningRateWarmup`.
 
     Raises:
         ValueError: If a parameter is out of range or contradicts another, or the param groups have no such entry; at

@@ -110,13 +110,15 @@ def begin_fit(
         if clock is not None and not config.warms_by_clock:
             _check_that_warmups_were_over(config, run, bases)
         for base in bases:
-            base.epoch = length.epoch_of(run, base.steps)
+            if base.before is not None:
+                base.epoch = length.epoch_of(run, base.steps)
         schedules = [draw(now, run, base) for base in bases]
         scheduled = [
             ScheduledOptimizer(index, optimizer, key, base, schedule, late_warmup)
             for (index, optimizer), key, base, schedule in zip(optimizers, keys, bases, schedules, strict=True)
         ]
         for each, base in zip(scheduled, bases, strict=True):
+            each.check_shared_tensors(config.owner)
             each.ramp = each.ramp_on(config, run, base, each.schedule)
         whole = schedules
         if clock is not None and not config.warms_by_clock:
@@ -146,8 +148,6 @@ def begin_fit(
         tell_of_the_end(config, trainer, written, run, trainers)
 
     # 6) take the optimizers over, and write
-    for each in scheduled:
-        each.check_shared_tensors(config.owner)
     if measurement is not None:
         measurement.check(trainer, pl_module, scheduled)
     fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement, module_scheduler, clock)

@@ -106,13 +106,14 @@ class ScheduledFit:
         for scheduled in self.optimizers:
             self._turn(scheduled)
         self._write()
-        self._tell_of_resume()
+        if any(scheduled.before is not None for scheduled in self.optimizers):
+            self._tell_of_resume()
         if loaded and self.clock is None:
             self._compare_with(loaded)
 
     def _tell_of_resume(self) -> None:
         for scheduled in self.optimizers:
-            if scheduled.written:
+            if scheduled.before is not None and scheduled.written:
                 tell_of_resume(self._config, scheduled, self._run.total(self._config.interval))
 
     def _turn(self, scheduled: ScheduledOptimizer) -> None:

@@ -13,6 +13,7 @@ from runs import Line, fit
 PACKAGE = str(Path(lightning_warmup.__file__).parent)
 # What is asked for a number on the way, and knows nothing of it.
 VOCABULARY = {"checks", "durations", "warmups", "decays", "scaling", "group_values", "param_groups", "past"}
+VOCABULARY |= {"config", "rest", "time_words", "unreached"}
 
 
 def test_each_stage_is_done_before_the_next_begins(monkeypatch: Any) -> None:
@@ -45,8 +46,8 @@ def test_each_stage_is_done_before_the_next_begins(monkeypatch: Any) -> None:
         "base_values",
         "resolve",
         "schedule",
-        "messages",
         "scheduled_optimizer",
+        "messages",
         "step_counter",
         "fit",
         "changes",
