@@ -65,7 +65,18 @@ def ramped(then: float, new: list[float], s: int, length: int, shape: Warmup | N
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"target_lr": 0.1}, {"decay": "linear"}, {"resume_warmup": CosineWarmup(4)}, {"resume_warmup": "10%"}],
+    [
+        {},
+        *(
+            pytest.param(other, marks=pytest.mark.slow)
+            for other in (
+                {"target_lr": 0.1},
+                {"decay": "linear"},
+                {"resume_warmup": CosineWarmup(4)},
+                {"resume_warmup": "10%"},
+            )
+        ),
+    ],
     ids=str,
 )
 def test_from_every_step_and_again_from_every_step_of_that(changed: dict[str, Any], tmp_path: Path) -> None:
