@@ -17,7 +17,7 @@ from lightning_warmup.schedule.decays import (
     positive_duration,
     shape_within,
 )
-from lightning_warmup.schedule.durations import Duration, parse_duration
+from lightning_warmup.schedule.durations import Duration, TooShortError, parse_duration
 
 
 class _Cycle(NamedTuple):
@@ -149,7 +149,7 @@ class RestartsDecay(_Restarts):
 
     Raises:
         ValueError: If an argument is out of range, or not just one of ``period`` and ``cycles`` is given; at fit start,
-            if the warmup leaves nothing of a cycle.
+            if the warmup leaves nothing of a cycle, or a cycle falls for less than one interval.
 
     >>> from lightning_warmup import LearningRateWarmup
     >>> LearningRateWarmup(0, RestartsDecay("linear", period=4, gamma=0.5)).values(1.0, total_steps=9)
@@ -202,10 +202,17 @@ class RestartsDecay(_Restarts):
         return cast(Decay, self.decay)
 
     def check(self, length: float, target: object) -> None:
-        if self._first(length) <= 0:
-            raise ValueError(
+        first = self._first(length)
+        if first <= 0:
+            raise TooShortError(
                 f"RestartsDecay(cycles={self.cycles!r}): the warmup of {self.warmup} intervals in each leaves nothing"
                 f" of the {length:,.0f} of this decay to fall in. Shorten warmup, or give fewer cycles."
+            )
+        shortest = first * min(1, self.multiplier ** ((self.cycles or 1) - 1))
+        if shortest < 1:
+            raise TooShortError(
+                f"RestartsDecay(cycles={self.cycles!r}): {shortest:.2g} of the {length:,.0f} intervals of this decay"
+                " are too few for a cycle to fall in. Give fewer cycles, or train longer."
             )
 
     def resolved(self, context: DecayContext) -> "RestartsDecay":

@@ -186,6 +186,15 @@ def test_a_warmup_that_leaves_nothing_of_a_cycle() -> None:
         values(RestartsDecay("linear", cycles=6, warmup=5), 20)
 
 
+def test_a_cycle_shorter_than_an_interval() -> None:
+    """Every step would be at a peak."""
+    with refused("RestartsDecay(cycles=50)", "0.2 of the 10 intervals", "Give fewer cycles"):
+        values(RestartsDecay("linear", cycles=50), 10)
+    with refused("RestartsDecay(cycles=4)", "0.8 of the 12 intervals"):
+        values(RestartsDecay("linear", cycles=4, multiplier=0.5), 12)
+    assert values(RestartsDecay("linear", cycles=10), 10) == [1.0] * 10
+
+
 @pytest.mark.parametrize("decay", [MultiStepDecay([3]), PiecewiseLinearDecay({0: 1, 5: 0})], ids=repr)
 def test_what_counts_from_the_start_of_the_run_has_no_place_in_a_cycle(decay) -> None:
     with refused(f"RestartsDecay(decay={decay!r})", "has no place in a cycle"):

@@ -17,6 +17,7 @@ from lightning_warmup import (
     FunctionWarmup,
     LearningRateWarmup,
     LinearScaling,
+    RestartsDecay,
     StepDecay,
     Warmup,
 )
@@ -256,6 +257,13 @@ def test_phases_longer_than_the_run() -> None:
 def test_fast_dev_run_is_no_reason_to_fail(messages: list[str]) -> None:
     used = fit(LearningRateWarmup(30, "cosine"), fast_dev_run=3).used
     assert used == [0.1] * 3
+    assert any("fast_dev_run is too short" in line for line in messages)
+
+
+@pytest.mark.parametrize("warmup", [0, 2])
+def test_cycles_are_none_in_a_fast_dev_run_either(warmup: int, messages: list[str]) -> None:
+    used = fit(LearningRateWarmup(0, RestartsDecay("cosine", cycles=3, warmup=warmup)), fast_dev_run=True).used
+    assert used == [0.1]
     assert any("fast_dev_run is too short" in line for line in messages)
 
 
