@@ -34,7 +34,7 @@ class Clock:
     """
 
     def __init__(self, trainer: pl.Trainer, timer: Any, used: int) -> None:
-        self.used = 0
+        self.used: int = 0
         """Milliseconds used at the last :meth:`read`."""
         self._trainer = trainer
         self._timer = timer
