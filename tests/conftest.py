@@ -13,9 +13,15 @@ import pytest
 import torch
 from packaging.version import Version
 
+from ports import fresh_port
 from summary import faults, figures
 
 os.environ["MPLBACKEND"] = "Agg"
+
+
+@pytest.fixture(autouse=True)
+def _port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_PORT", str(fresh_port()))
 
 
 @pytest.fixture

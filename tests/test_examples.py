@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import torch
 
 from lightning_warmup import LearningRateWarmup
+from ports import fresh_port
 from train_digits import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -125,10 +125,8 @@ def test_ddp_on_one_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_ddp_on_two_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two agents of torchrun, each with one process, on the loopback."""
     monkeypatch.syspath_prepend(ROOT / "examples")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     agent = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1"]
     example = [str(ROOT / "examples" / "ddp.py"), "--num_nodes=2", "--devices=1", "--max_epochs=3"]
+    port = fresh_port()
     finish([[*agent, f"--master-port={port}", f"--node-rank={rank}", *example] for rank in (0, 1)], tmp_path)
     assert ddp_lrs(tmp_path) == TWO_PROCESSES.values(0.1, total_steps=57, steps_per_epoch=19)

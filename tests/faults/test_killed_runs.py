@@ -24,6 +24,7 @@ import torch
 from killed_run import BATCH_SIZE, BATCHES, EPOCHS, STEPS, Kind, newest, steps_of, train, write_weights
 
 from lightning_warmup import HyperparameterWarmup, LearningRateWarmup
+from ports import fresh_port
 from summary import count, fault
 
 pytestmark = [
@@ -38,7 +39,7 @@ def start(folder: Path, kind: Kind) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, [str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")]))
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(folder), json.dumps(kind)],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MASTER_PORT": str(fresh_port())},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=(folder.parent / f"{folder.name}.err").open("ab"),
