@@ -79,8 +79,9 @@ HARDER = [
     Setting("SGD", "cross-entropy", 100),
     Setting("Adam", "cross-entropy", 0.01, batch_size=4),
     Setting("Adam", "cross-entropy", 0.03, wrong_labels=0.3),
+    *(Setting(o, "cross-entropy", lr, dropout=0.3) for o, lr in (("SGD", 4.0), ("Adam", 0.03))),
 ]
-"""Normalised nets, a target that no step can take, tiny batches, noise."""
+"""Normalised nets, a target that no step can take, tiny batches, noise, dropout."""
 
 RULES = [
     *(Setting("SGD", "squared error", lr) for lr in (4, 16)),
@@ -89,14 +90,18 @@ RULES = [
 ]
 """Where it matters which loss a step is compared with."""
 
-NO_RISE = [Setting("Adam", loss, 0.1) for loss in ("cross-entropy", "squared error")]
+RISE = [
+    *(Setting("Adam", loss, 0.1) for loss in ("cross-entropy", "squared error")),
+    Setting("Adam", "cross-entropy", 0.1, norm="BatchNorm"),
+    Setting("Adam", "cross-entropy", 0.01, batch_size=4),
+]
 """Where it matters whether a step may raise the loss at all."""
 
 WARMUPS: dict[str, Any] = {
     "linear 80": lambda: LearningRateWarmup(80),
     "linear 200": lambda: LearningRateWarmup(200),
     "line search 80": lambda: LearningRateWarmup(LineSearchWarmup(80)),
-    "max_rise=0": lambda: LearningRateWarmup(LineSearchWarmup(80, max_rise=0)),
+    "max_rise=0.1": lambda: LearningRateWarmup(LineSearchWarmup(80, max_rise=0.1)),
     "the other rule": lambda: LearningRateWarmup(LineSearchWarmup(80)),
 }
 
@@ -105,7 +110,7 @@ TABLES = [
     (SETTINGS, ["linear 80", "linear 200", "line search 80"]),
     (HARDER, ["linear 80", "line search 80"]),
     (RULES, ["the other rule", "line search 80"]),
-    (NO_RISE, ["max_rise=0", "line search 80"]),
+    (RISE, ["max_rise=0.1", "line search 80"]),
 ]
 """What is where in docs/adaptive.md."""
 

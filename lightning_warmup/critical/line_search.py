@@ -22,11 +22,14 @@ class LineSearchWarmup(Warmup, Measured):
     batch before it and D the optimizer's step, halves it, 10 times at most: at 1/1024 of what was tried first the step
     is taken. The warmup is over at the first step that takes the target without halving; where none is halved, that is
     step N, and every value is that of ``LinearWarmup(N)``. A warmup that took n steps has ``value(n)`` = target, and
-    hold and decay begin there. If that has not happened after ``max_steps``, the rate of the last of them is held in
-    the target's place, the decay begins from it, and one warning says so.
+    hold and decay begin there. If that has not happened after ``max_steps``, the mean rate of the second half of them
+    is held in the target's place, the decay begins from it, and one warning says so.
 
-    For SGD without momentum the loss may rise up to 1.5 times the mean of the last 20, too: there rises are how a net
-    flattens itself. With momentum, whose next steps go the same way, it may not.
+    With momentum (Adam and its kin, SGD with ``momentum``), whose next steps go the same way, the loss may not rise
+    unless ``max_rise`` says so. For SGD without momentum it may by a tenth, and up to 1.5 times the mean of the last
+    20, too: there rises are how a net flattens itself.
+
+    The ramp begins at target / (N + 1) where ``target_lr=LinearScaling(…)`` makes the target, too.
 
     It costs two forward passes per step of the warmup, and one more per halving. On scikit-learn's digits it trains
     where a linear warmup diverges, with SGD and Adam; where it fails is in ``docs/adaptive.md``.
@@ -37,6 +40,7 @@ class LineSearchWarmup(Warmup, Measured):
     Args:
         duration: Length N of the warmup if no step is halved, any duration > 0, in optimizer steps.
         max_rise: Most that a step may raise the loss of its batch by, as a share of that loss, a finite number ≥ 0.
+            None: 0.1 for SGD without momentum, 0 for any other optimizer.
         max_steps: Duration of the search, at least ``duration`` + 1 step; None: 4 N. The run must have room for it.
 
     Raises:
@@ -48,7 +52,7 @@ class LineSearchWarmup(Warmup, Measured):
     """
 
     duration: Duration
-    max_rise: float = 0.1
+    max_rise: float | None = None
     max_steps: Duration | None = None
     measured: ClassVar[bool] = True
     counts_steps: ClassVar[bool] = True
@@ -66,7 +70,7 @@ class LineSearchWarmup(Warmup, Measured):
                     f"{owner}(duration={self.duration!r}, max_steps={self.max_steps!r}): the target is not tried before"
                     " duration is over. Give max_steps more than duration, or leave it out."
                 )
-        if not is_number(self.max_rise) or self.max_rise < 0:
+        if self.max_rise is not None and (not is_number(self.max_rise) or self.max_rise < 0):
             raise ValueError(f"{owner}(max_rise={self.max_rise!r}): expected a finite number ≥ 0, such as 0.1.")
 
     def lengths(self, intervals: Callable[[str, str, Duration], int]) -> tuple[int, int]:
@@ -99,18 +103,19 @@ class _GivenUp(Warmup):
 
     Args:
         duration: Steps that it took.
-        reaches: The share of the target that is held from then on.
+        last: The share of the target that the last of them takes: it is still to be taken when this is known.
+        reaches: The share that is held from then on.
     """
 
     duration: Duration
+    last: float
     reaches: float
 
     def weight(self, u: float) -> float:
-        return self.reaches
+        return self.reaches if u >= 1 else self.last
 
     def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
-        # Its last step is still to be taken when this is known.
-        return [high * self.reaches for high in target]
+        return [high * self.weight(u) for high in target]
 
 
 class _LineSearch(Warmup):
@@ -128,9 +133,21 @@ class _LineSearch(Warmup):
 
     MOST_HALVINGS = 10
     """Of one step."""
+    SGD_RISE = 0.1
+    """``max_rise`` of SGD without momentum, unless it is given."""
     RECENT = 20
     """Losses that SGD without momentum is compared with, and what their mean is multiplied by."""
     RECENT_FACTOR = 1.5
+    FRESH: ClassVar[dict[str, Any]] = {
+        "position": 0.0,
+        "step": 0,
+        "losses": [],
+        "late_sum": 0.0,
+        "late_steps": 0,
+        "halvings": 0,
+        "forwards": 0,
+    }
+    """The state before its first step."""
 
     duration: Duration = 1
     measured: ClassVar[bool] = True
@@ -141,7 +158,7 @@ class _LineSearch(Warmup):
         self._spec = spec
         self.ramp = duration
         self.max_steps = max_steps
-        state = state or {"ramp": duration, "position": 0.0, "step": 0, "losses": [], "halvings": 0, "forwards": 0}
+        state = state or self.FRESH | {"ramp": duration}
         self._step: int = state["step"]
         self._position: float = state["position"]
         """The position of step ``_step``, from which the ramp goes on."""
@@ -149,6 +166,9 @@ class _LineSearch(Warmup):
             share = (self._position + 1) / (state["ramp"] + 1)
             self._position = duration if share == 1 else share * (duration + 1) - 1
         self._losses: list[float] = list(state["losses"])
+        self._late_sum: float = state["late_sum"]
+        """Of the shares that its second half took."""
+        self._late_steps: int = state["late_steps"]
         self.halvings: int = state["halvings"]
         self.forwards: int = state["forwards"]
         self.length_taken: int | None = state.get("length")
@@ -197,7 +217,10 @@ class _LineSearch(Warmup):
             loss: That before it.
             momentum: Whether a step goes on in the steps that follow it.
         """
-        most = loss + self._spec.max_rise * abs(loss)
+        rise = self._spec.max_rise
+        if rise is None:
+            rise = 0.0 if momentum else self.SGD_RISE
+        most = loss + rise * abs(loss)
         if not momentum:
             self._losses = [*self._losses, loss][-self.RECENT :]
             most = max(most, self.RECENT_FACTOR * sum(self._losses) / len(self._losses))
@@ -211,6 +234,9 @@ class _LineSearch(Warmup):
             halvings += 1
             self._position = (self._position + 1) / 2 - 1
         self.halvings += halvings
+        if t >= self.max_steps // 2:
+            self._late_sum += self.share(t)
+            self._late_steps += 1
         if self.reached:
             self.length_taken = t
         self.settle(t + 1)
@@ -221,12 +247,17 @@ class _LineSearch(Warmup):
         return self._position == self.ramp
 
     @property
+    def held(self) -> float:
+        """The share of the target that is held where it has not been reached: one step's may be a poor one."""
+        return self._late_sum / self._late_steps if self._late_steps else self.share(self.max_steps - 1)
+
+    @property
     def taken(self) -> Duration | Warmup:
         """The warmup that it has been, once it is over."""
         assert self.length_taken is not None
         if self.reached:
             return self.length_taken
-        return _GivenUp(self.length_taken, self.share(self.length_taken - 1))
+        return _GivenUp(self.length_taken, self.share(self.length_taken - 1), self.held)
 
     def state(self) -> dict[str, Any]:
         """What a resumed run cannot compute again, in plain Python."""
@@ -235,6 +266,8 @@ class _LineSearch(Warmup):
             "position": self._position,
             "step": self._step,
             "losses": self._losses,
+            "late_sum": self._late_sum,
+            "late_steps": self._late_steps,
             "halvings": self.halvings,
             "forwards": self.forwards,
             "length": self.length_taken,

@@ -270,10 +270,9 @@ class LineSearchMeasurement(_OnLiveBatch):
         if search.reached:
             rank_zero_info(f"{self._given.owner}: the line search reached the target at step {taken:,} ({effort}).")
             return
-        share = search.share(taken - 1)
         rank_zero_warn(
             f"{self._given.owner}(warmup={search!r}): the target was not reached in {taken:,} steps ({effort}), and"
-            f" {share:.3g} of it is held in its place. Lower target_lr, raise max_rise, or give max_steps more."
+            f" {search.held:.3g} of it is held in its place. Lower target_lr, raise max_rise, or give max_steps more."
         )
 
 

@@ -346,6 +346,8 @@ def _too_long(config: ScheduleConfig, phases: Mapping[str, int], total: int, *, 
     there = [name for name, length in phases.items() if length]
     written = [f"{name}={getattr(config, name)!r}" for name in there]
     lengths = [f"{name} {time_words(phases[name]) if by_clock else format(phases[name], ',')}" for name in there]
+    if isinstance(config.warmup, Warmup) and config.warmup.measured and "warmup" in there:
+        there[0], lengths[0] = "warmup (or its max_steps)", f"{lengths[0]} at most"
     both, whole = (_so_many(number, config.interval, by_clock=by_clock) for number in (sum(phases.values()), total))
     return (
         f"{config.owner}({', '.join(written)}): {' + '.join(lengths)} = {both} is more than the {whole} of this run."

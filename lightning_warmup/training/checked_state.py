@@ -93,8 +93,9 @@ def checked_state(owner: str, state: State) -> State:
         look("state['adaptive']", adaptive, "length", what, lambda v: v is None or _is_count(v), needed=False)
         if "ramp" in adaptive:
             look("state['adaptive']", adaptive, "ramp", "an int ≥ 1", lambda v: _is_count(v) and v > 0, needed=True)
-            look("state['adaptive']", adaptive, "position", "a finite number", _is_finite, needed=True)
-            for key in ("step", "halvings", "forwards"):
+            for key in ("position", "late_sum"):
+                look("state['adaptive']", adaptive, key, "a finite number", _is_finite, needed=True)
+            for key in ("step", "late_steps", "halvings", "forwards"):
                 look("state['adaptive']", adaptive, key, "an int ≥ 0", _is_count, needed=True)
             what = "a list of finite numbers"
             look("state['adaptive']", adaptive, "losses", what, _are_finite, needed=True)

@@ -270,7 +270,7 @@ def _ways(config: ScheduleConfig, run: Run) -> Iterable[ScheduleConfig]:
         )
         for eighths in range(9):
             yield replace(config, warmup=LinearWarmup(duration + (longest - duration) * eighths // 8))
-        yield replace(config, warmup=_GivenUp(longest, 0.0))
+        yield replace(config, warmup=_GivenUp(longest, 0.0, 0.0))
         return
     # A start anywhere up to the target, by which the warmup is shorter.
     length = warmup_length(config, run)
