@@ -78,6 +78,9 @@ PARTS: dict[str, tuple[Cell, ...]] = {
         "plane-cnn-adam": grid("cnn", "adam", doubled(0.002, 6), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),
         "plane-cnn-sgd": grid("cnn", "sgd", doubled(0.0125, 6), (*FOR_SGD, *LINE_SEARCH), LINEAR_DECAY, 200),
         "plane-cnn-bn-adam": grid("cnn-bn", "adam", doubled(0.016, 6), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),
+        # Most tools were not at their boundary at the highest learning rate.
+        "plane-cnn-adam-high": grid("cnn", "adam", (0.128, 0.256), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),
+        "plane-cnn-bn-adam-high": grid("cnn-bn", "adam", (1.024, 2.048), (*FOR_ADAM, *LINE_SEARCH), LINEAR_DECAY, 200),
         "loss-gap": grid("post-ln", "adamw", (0.006,), LOSS_GAPS, LINEAR_DECAY, 300),
         "muon": grid("pre-ln-2", "muon", (0.008,), ("none", "5%", "20%"), LINEAR_DECAY, 300),
     }.items()

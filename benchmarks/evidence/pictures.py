@@ -82,9 +82,13 @@ def plane(study: Study) -> Figure:
         ("mlp", "sgd", "", "MLP, SGD with momentum"),
         ("mlp", "adam", "", "MLP, Adam"),
         ("mlp", "adam", "gi-adam ", "MLP, GI-Adam"),
+        ("cnn", "sgd", "", "CNN, SGD with momentum"),
+        ("cnn", "adam", "", "CNN, Adam"),
+        ("cnn-bn", "adam", "", "CNN with BatchNorm, Adam"),
     ]
-    figure = Figure(figsize=(9, 2.9), layout="constrained")
-    for axes, (net, optimizer, prefix, title) in zip(figure.subplots(1, 3), panels, strict=True):
+    panels = [panel for panel in panels if study.lrs(*panel[:2])]
+    figure = Figure(figsize=(9, 1.3 + 1.8 * len(panels) / 3), layout="constrained")
+    for axes, (net, optimizer, prefix, title) in zip(figure.subplots(len(panels) // 3, 3).flat, panels, strict=True):
         names = [prefix + name for name in LINEAR if prefix + name in study.warmups(net, optimizer)]
         lrs = sorted(set.intersection(*(set(study.lrs(net, optimizer, name)) for name in names)))
         shades = [[study.of(net, optimizer, name, lr) for lr in lrs] for name in names]
@@ -113,7 +117,7 @@ def plane(study: Study) -> Figure:
 
 def boundary(study: Study) -> Figure:
     """How far each tool moves the failure boundary."""
-    figure = Figure(figsize=(2.4 + 2.6 * len(study.settings), 3.6), layout="constrained")
+    figure = Figure(figsize=(2.2 + 1.5 * len(study.settings), 3.6), layout="constrained")
     names = list(TOOLS)
     for axes, (net, optimizer, title) in zip(
         figure.subplots(1, len(study.settings), sharey=True, squeeze=False)[0], study.settings, strict=True
@@ -126,10 +130,10 @@ def boundary(study: Study) -> Figure:
             axes.plot([low, high], [y, y], color=BLUE, linewidth=1.5)
             axes.plot(factor, y, ">" if cut else "o", color=BLUE, markersize=6 if cut else 5)
         axes.axvline(1, color=GREY, linewidth=1)
-        tidy(axes, title)
+        tidy(axes, title.replace(", ", ",\n").replace(" with ", " with\n").replace("BatchNorm,\n", "BatchNorm, "))
         axes.set_xscale("log", base=2)
-        axes.set_xlim(0.2, 20)
-        axes.set_xticks([0.25, 1, 4, 16], ["¼×", "1×", "4×", "16×"])
+        axes.set_xlim(0.5, 40)
+        axes.set_xticks([1, 4, 16], ["1×", "4×", "16×"])
         axes.grid(alpha=0.3)
         axes.set_yticks(range(1, len(names)), list(TOOLS.values())[1:])
         axes.set_ylim(len(names) - 0.5, 0.5)

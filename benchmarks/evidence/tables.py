@@ -71,8 +71,9 @@ def post_ln_tools(study: Study) -> str:
         steps = [outcome.warmup_steps for outcome in runs.outcomes if outcome.warmup_steps is not None]
         compared = "" if runs is best else between(*loss_difference(runs, best), sign=True)
         length = f"{min(steps)}" if len(set(steps)) == 1 else f"{min(steps)} to {max(steps)}" if steps else ""
-        rows.append([title, loss_of(runs), compared, length, f"{forwards:.0f}"])
-    return table(["warmup", "held-out loss", "more than with linear, 20%", "steps it took", "forwards beside"], rows)
+        rows.append([title, loss_of(runs), compared, length, f"{forwards:.0f}", mean_lr(runs)])
+    head = ["warmup", "held-out loss", "more than with linear, 20%", "steps it took", "forwards beside"]
+    return table([*head, "mean lr / peak"], rows)
 
 
 def loss_difference(one: Runs, other: Runs) -> tuple[float, Interval]:
@@ -85,7 +86,7 @@ def boundaries(study: Study) -> str:
     """How far each tool moves the failure boundary, in every setting."""
     rows = []
     for tool, title in TOOLS.items():
-        row = [title, mean_lr(study, tool)]
+        row = [title, mean_lr_of_tool(study, tool)]
         for net, optimizer, _ in study.settings:
             if tool not in study.warmups(net, optimizer):
                 row.append("")
@@ -95,11 +96,16 @@ def boundaries(study: Study) -> str:
             else:
                 row.append(times(study.boundary_factor(net, optimizer, tool)))
         rows.append(row)
-    return table(["", "mean lr / peak", *(title for *_, title in study.settings)], rows)
+    return table(["", "mean lr / peak, MLP", *(title for *_, title in study.settings)], rows)
 
 
-def mean_lr(study: Study, tool: str) -> str:
-    """Over the whole run of the MLP, in units of the peak: what a tool moves by training lower, it has not moved."""
+def mean_lr(runs: Runs) -> str:
+    """Over the whole run, in units of the peak."""
+    return f"{mean([outcome.mean_lr for outcome in runs.outcomes]):.2f}"
+
+
+def mean_lr_of_tool(study: Study, tool: str) -> str:
+    """The same on the MLP, at all its rates: what a tool moves by training lower, it has not moved."""
     net, optimizer, _ = study.settings[0]
     runs = [study.of(net, optimizer, tool, lr) for lr in study.lrs(net, optimizer, tool)]
     return f"{mean([outcome.mean_lr for run in runs for outcome in run.outcomes if not outcome.failure]):.2f}"
@@ -219,11 +225,9 @@ def loss_gap(study: Study) -> str:
     rows = []
     for warmup in ("20%", *LOSS_GAPS):
         runs = study.of("post-ln", "adamw", warmup, 0.006)
-        steps = [outcome.warmup_steps for outcome in runs.outcomes if outcome.warmup_steps is not None]
         title = TOOLS.get(warmup) or f"loss gap, guess {warmup.rpartition(' ')[2]}"
-        length = "" if not steps else f"{min(steps)} to {max(steps)}" if len(set(steps)) > 1 else f"{steps[0]}"
-        rows.append([title, loss_of(runs), length])
-    return table(["warmup", "held-out loss", "steps it took"], rows)
+        rows.append([title, loss_of(runs), mean_lr(runs)])
+    return table(["warmup", "held-out loss", "mean lr / peak"], rows)
 
 
 def muon(study: Study) -> str:
