@@ -1,5 +1,6 @@
 """How near is the learning rate to the critical one?"""
 
+import math
 from typing import Any
 
 import torch
@@ -58,14 +59,25 @@ class CriticalLearningRateMonitor(_LetsGo):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._live = self._last = None
         for optimizer in trainer.optimizers:
-            check_supported("CriticalLearningRateMonitor()", trainer, pl_module, optimizer)
+            check_supported("CriticalLearningRateMonitor()", trainer, pl_module, optimizer, math.inf)
 
     @override
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        due = trainer.global_step % self.every_n_steps == 0
-        self._live = LiveBatch.capture(trainer, batch, batch_idx) if due else None
+        self._forget()
+        if trainer.global_step % self.every_n_steps == 0:
+            self._live = LiveBatch(trainer)
+
+    @override
+    def _let_go(self) -> None:
+        self._forget()
+        super()._let_go()
+
+    def _forget(self) -> None:
+        if self._live is not None:
+            self._live.forget()
+        self._live = None
 
     @override
     def on_before_optimizer_step(

@@ -254,7 +254,7 @@ class ScheduleCallback(_LetsGo, metaclass=ABCMeta):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if (fit := self._fit) is not None and (batch_idx == 0 or fit.watching):
-            fit.batch_starts(batch, batch_idx)
+            fit.batch_starts(batch_idx)
 
     @override
     def on_before_optimizer_step(

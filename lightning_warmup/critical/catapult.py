@@ -88,6 +88,8 @@ class _Catapult(Warmup):
         self._best: float | None = state.get("best")
         self.length_taken: int | None = state.get("length")
         """Steps that it took to the target, once it is there."""
+        self._before: tuple[int, dict[str, Any]] | None = None
+        """The last step that was looked at, and the state before it was."""
 
     def __str__(self) -> str:
         return "persistent catapult"
@@ -110,8 +112,11 @@ class _Catapult(Warmup):
         """Whether step t is to be looked at."""
         return self.length_taken is None and t < self.max_steps
 
-    def lower(self, loss: float) -> bool:
-        """Whether the network has stabilised: the loss is below the one at the last estimate."""
+    def lower(self, t: int, loss: float) -> bool:
+        """Whether before step t the network has stabilised: the loss is below the one at the last estimate."""
+        if self._before is not None and self._before[0] == t:  # a step that came to nothing, and is taken again
+            self.rate, self._best = self._before[1]["rate"], self._before[1]["best"]
+        self._before = t, self.state(t)
         return self._best is None or loss < self._best
 
     def update(self, t: int, loss: float, result: CriticalLearningRateResult) -> None:
@@ -129,6 +134,8 @@ class _Catapult(Warmup):
         if self.length_taken is None and t >= 2 * self.max_steps:
             self.length_taken = 2 * self.max_steps
 
-    def state(self) -> dict[str, Any]:
-        """What a resumed run cannot compute again, in plain Python."""
+    def state(self, t: int) -> dict[str, Any]:
+        """What a run that is resumed with step t cannot compute again, in plain Python."""
+        if self._before is not None and self._before[0] == t:
+            return self._before[1]
         return {"rate": self.rate, "best": self._best, "length": self.length_taken}

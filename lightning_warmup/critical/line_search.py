@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from lightning_warmup.schedule.checks import is_number, keep_plain
 from lightning_warmup.schedule.durations import Duration, TooShortError, parse_duration
@@ -110,12 +110,32 @@ class _GivenUp(Warmup):
     duration: Duration
     last: float
     reaches: float
+    measured: ClassVar[bool] = True
 
     def weight(self, u: float) -> float:
         return self.reaches if u >= 1 else self.last
 
     def values(self, u: float, initial: Sequence[float], target: Sequence[float]) -> list[float]:
         return [high * self.weight(u) for high in target]
+
+
+class _Progress(NamedTuple):
+    """How far a search is: what a resumed run cannot compute again."""
+
+    ramp: int
+    """N, in steps."""
+    max_steps: int
+    position: float = 0.0
+    """That of ``step``, from which the ramp goes on."""
+    step: int = 0
+    losses: tuple[float, ...] = ()
+    late_sum: float = 0.0
+    """Of the shares that the steps of its second half took."""
+    late_steps: int = 0
+    halvings: int = 0
+    forwards: int = 0
+    length: int | None = None
+    """Steps that it took, once it is over."""
 
 
 class _LineSearch(Warmup):
@@ -138,16 +158,6 @@ class _LineSearch(Warmup):
     RECENT = 20
     """Losses that SGD without momentum is compared with, and what their mean is multiplied by."""
     RECENT_FACTOR = 1.5
-    FRESH: ClassVar[dict[str, Any]] = {
-        "position": 0.0,
-        "step": 0,
-        "losses": [],
-        "late_sum": 0.0,
-        "late_steps": 0,
-        "halvings": 0,
-        "forwards": 0,
-    }
-    """The state before its first step."""
 
     duration: Duration = 1
     measured: ClassVar[bool] = True
@@ -158,21 +168,14 @@ class _LineSearch(Warmup):
         self._spec = spec
         self.ramp = duration
         self.max_steps = max_steps
-        state = state or self.FRESH | {"ramp": duration}
-        self._step: int = state["step"]
-        self._position: float = state["position"]
-        """The position of step ``_step``, from which the ramp goes on."""
-        if state["ramp"] != duration:  # a share of a run that was of another length
-            share = (self._position + 1) / (state["ramp"] + 1)
-            self._position = duration if share == 1 else share * (duration + 1) - 1
-        self._losses: list[float] = list(state["losses"])
-        self._late_sum: float = state["late_sum"]
-        """Of the shares that its second half took."""
-        self._late_steps: int = state["late_steps"]
-        self.halvings: int = state["halvings"]
-        self.forwards: int = state["forwards"]
-        self.length_taken: int | None = state.get("length")
-        """Steps that it took, once it is over."""
+        self._begun = state is not None
+        self._now = _Progress(duration, max_steps)
+        if state is not None:
+            was = _Progress(**{name: state[name] for name in _Progress._fields})
+            self._now = _in_a_run_of(was._replace(losses=tuple(was.losses)), duration, max_steps)
+        self._before = self._now
+        self._tried = -1
+        """The last step that was tried: before it, the search was as far as ``_before``."""
 
     def __str__(self) -> str:
         return f"line search; {self.ramp:,} if no step is halved"
@@ -193,7 +196,7 @@ class _LineSearch(Warmup):
         return [low + (high - low) * done for low, high in zip(lows, target, strict=True)]
 
     def _position_at(self, t: int) -> float:
-        return min(self.ramp, self._position + max(0, t - self._step))
+        return min(self.ramp, self._now.position + max(0, t - self._now.step))
 
     def share(self, t: int) -> float:
         """The share of the target that step t takes, or tries first."""
@@ -201,12 +204,19 @@ class _LineSearch(Warmup):
 
     def due(self, t: int) -> bool:
         """Whether step t is to be tried."""
-        return self.length_taken is None and t < self.max_steps
+        self._begun = self._begun or t < self.max_steps
+        return self._now.length is None and t < self.max_steps
 
     def settle(self, t: int) -> None:
-        """Notice that the time for it is over: of its last step there was no finite loss, or a resumed run has less."""
-        if self.length_taken is None and t >= self.max_steps:
-            self.length_taken = self.max_steps
+        """Notice before step t that the time for it is over: its last step was not tried, or a resumed run has less."""
+        if self._now.length is not None or t < self.max_steps:
+            return
+        if self._now.forwards:
+            self._now = self._now._replace(length=self.max_steps)
+            return
+        # As no step was tried, all were those of a linear warmup; in a run that was resumed too late for it, a longer
+        # time ago.
+        self._now = self._now._replace(position=self.ramp, length=self.max_steps if self._begun else self.ramp)
 
     def search(self, t: int, loss_at: Callable[[float], float], loss: float, *, momentum: bool) -> None:
         """Find what step t takes.
@@ -217,58 +227,86 @@ class _LineSearch(Warmup):
             loss: That before it.
             momentum: Whether a step goes on in the steps that follow it.
         """
+        if t == self._tried:  # it came to nothing, and is taken again
+            self._now = self._before
+        self._before, self._tried = self._now, t
         rise = self._spec.max_rise
         if rise is None:
             rise = 0.0 if momentum else self.SGD_RISE
-        most = loss + rise * abs(loss)
+        most, losses = loss + rise * abs(loss), self._now.losses
         if not momentum:
-            self._losses = [*self._losses, loss][-self.RECENT :]
-            most = max(most, self.RECENT_FACTOR * sum(self._losses) / len(self._losses))
-        self._position, self._step = self._position_at(t), t
-        self.forwards += 1
-        halvings = 0
+            losses = (*losses, loss)[-self.RECENT :]
+            most = max(most, self.RECENT_FACTOR * sum(losses) / len(losses))
+        position, halvings = self._position_at(t), 0
         while True:
-            self.forwards += 1
-            if loss_at(self.share(t)) <= most or halvings == self.MOST_HALVINGS:  # nan is no more than anything
+            share = (position + 1) / (self.ramp + 1)
+            if loss_at(share) <= most or halvings == self.MOST_HALVINGS:  # nan is no more than anything
                 break
             halvings += 1
-            self._position = (self._position + 1) / 2 - 1
-        self.halvings += halvings
-        if t >= self.max_steps // 2:
-            self._late_sum += self.share(t)
-            self._late_steps += 1
-        if self.reached:
-            self.length_taken = t
+            position = (position + 1) / 2 - 1
+        late = t >= self.max_steps // 2
+        self._now = self._now._replace(
+            position=position,
+            step=t,
+            losses=losses,
+            late_sum=self._now.late_sum + share * late,
+            late_steps=self._now.late_steps + late,
+            halvings=self._now.halvings + halvings,
+            forwards=self._now.forwards + 2 + halvings,
+            length=t if position == self.ramp else None,
+        )
         self.settle(t + 1)
+
+    @property
+    def length_taken(self) -> int | None:
+        """Steps that it took, once it is over."""
+        return self._now.length
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was a step that it could have tried."""
+        return self._begun
+
+    @property
+    def halvings(self) -> int:
+        """Of all steps together."""
+        return self._now.halvings
+
+    @property
+    def forwards(self) -> int:
+        """Forward passes that it took."""
+        return self._now.forwards
 
     @property
     def reached(self) -> bool:
         """Whether the target has been taken."""
-        return self._position == self.ramp
+        return self._now.position == self.ramp
 
     @property
     def held(self) -> float:
         """The share of the target that is held where it has not been reached: one step's may be a poor one."""
-        return self._late_sum / self._late_steps if self._late_steps else self.share(self.max_steps - 1)
+        now = self._now
+        return now.late_sum / now.late_steps if now.late_steps else self.share(now.step)
 
     @property
     def taken(self) -> Duration | Warmup:
         """The warmup that it has been, once it is over."""
-        assert self.length_taken is not None
-        if self.reached:
-            return self.length_taken
-        return _GivenUp(self.length_taken, self.share(self.length_taken - 1), self.held)
+        length = self._now.length
+        assert length is not None
+        return length if self.reached else _GivenUp(length, self.share(length - 1), self.held)
 
-    def state(self) -> dict[str, Any]:
-        """What a resumed run cannot compute again, in plain Python."""
-        return {
-            "ramp": self.ramp,
-            "position": self._position,
-            "step": self._step,
-            "losses": self._losses,
-            "late_sum": self._late_sum,
-            "late_steps": self._late_steps,
-            "halvings": self.halvings,
-            "forwards": self.forwards,
-            "length": self.length_taken,
-        }
+    def state(self, t: int) -> dict[str, Any]:
+        """What a run that is resumed with step t cannot compute again, in plain Python."""
+        progress = self._before if t == self._tried else self._now
+        return {**progress._asdict(), "losses": list(progress.losses)}
+
+
+def _in_a_run_of(was: _Progress, ramp: int, max_steps: int) -> _Progress:
+    """As far, in a run that makes the ramp, or the time for it, of another length."""
+    now = was._replace(ramp=ramp, max_steps=max_steps)
+    if was.ramp != ramp:
+        share = (was.position + 1) / (was.ramp + 1)
+        now = now._replace(position=ramp if share == 1 else share * (ramp + 1) - 1)
+    if was.max_steps != max_steps and was.length is None and was.step < max_steps // 2:
+        now = now._replace(late_sum=0.0, late_steps=0)  # that was the second half then
+    return now

@@ -1,6 +1,7 @@
 """Warmups that measure: they look at the run before a step, and change its curve."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,14 +32,25 @@ class _OnLiveBatch(Measurement):
         super().__init__(config)
         self._live: LiveBatch | None = None
 
+    @abstractmethod
+    def steps_left(self, t: int) -> int:
+        """Steps that may be measured from step t on."""
+
     def check(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
     ) -> None:
         for scheduled in optimizers:
-            check_supported(self._given.owner, trainer, pl_module, scheduled.optimizer)
+            steps = self.steps_left(scheduled.steps)
+            check_supported(self._given.owner, trainer, pl_module, scheduled.optimizer, steps)
 
-    def see(self, trainer: pl.Trainer, batch: Any, batch_idx: int) -> None:
-        self._live = LiveBatch.capture(trainer, batch, batch_idx)
+    def see(self, trainer: pl.Trainer) -> None:
+        self.forget()
+        self._live = LiveBatch(trainer)
+
+    def forget(self) -> None:
+        if self._live is not None:
+            self._live.forget()
+        self._live = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +97,14 @@ class CriticalStartMeasurement(_OnLiveBatch):
     def due(self, t: int) -> bool:
         return self._share is None
 
+    def steps_left(self, t: int) -> int:
+        return 1
+
     @property
     def settled(self) -> bool:
         return self._share is not None
 
-    def state(self) -> dict[str, Any]:
+    def state(self, t: int) -> dict[str, Any]:
         return {"share": self._share}
 
     def config(self) -> ScheduleConfig:
@@ -161,12 +176,15 @@ class CatapultMeasurement(_OnLiveBatch):
         self._catapult.settle(t)
         return self._catapult.due(t)
 
+    def steps_left(self, t: int) -> int:
+        return max(0, self._catapult.max_steps - t)
+
     @property
     def settled(self) -> bool:
         return self._catapult.length_taken is not None
 
-    def state(self) -> dict[str, Any]:
-        return self._catapult.state()
+    def state(self, t: int) -> dict[str, Any]:
+        return self._catapult.state(t)
 
     def config(self) -> ScheduleConfig:
         taken = self._catapult.length_taken
@@ -186,7 +204,7 @@ class CatapultMeasurement(_OnLiveBatch):
         catapult = self._catapult
         with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:
             now = loss_at(0.0)
-            if not (now < float("inf") and catapult.lower(now)):
+            if not (now < float("inf") and catapult.lower(optimizer.steps, now)):
                 return
             result = critical_learning_rate(lambda c: loss_at(c) if c else now, start=min(1.0, catapult.rate), stop=1.0)
         catapult.update(optimizer.steps, now, result)
@@ -217,12 +235,15 @@ class LineSearchMeasurement(_OnLiveBatch):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
     ) -> None:
         for scheduled in optimizers:
-            reason = why_unsupported(trainer, pl_module, scheduled.optimizer)
+            reason = why_unsupported(trainer, pl_module, scheduled.optimizer, self.steps_left(scheduled.steps))
             if reason is not None:
                 raise MisconfigurationException(
                     f"{self._given.owner}(warmup={self._search!r}) cannot try its steps here: {reason}. Use a warmup"
                     " that tries none: LinearWarmup('5%'), say."
                 )
+
+    def steps_left(self, t: int) -> int:
+        return 0 if self.settled else max(1, self._search.max_steps - t)
 
     def due(self, t: int) -> bool:
         if not self.settled:
@@ -234,8 +255,8 @@ class LineSearchMeasurement(_OnLiveBatch):
     def settled(self) -> bool:
         return self._search.length_taken is not None
 
-    def state(self) -> dict[str, Any]:
-        return self._search.state()
+    def state(self, t: int) -> dict[str, Any]:
+        return self._search.state(t)
 
     def config(self) -> ScheduleConfig:
         if self.settled:
@@ -252,6 +273,7 @@ class LineSearchMeasurement(_OnLiveBatch):
     ) -> None:
         assert self._live is not None
         live, self._live = self._live, None
+        self.check(trainer, pl_module, [optimizer])  # a run may have been changed on its way
         if not gradients_are_finite(trainer, optimizer.optimizer):
             return
         with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:
@@ -267,13 +289,26 @@ class LineSearchMeasurement(_OnLiveBatch):
         if taken is None:
             return
         effort = f"{search.halvings:,} halvings, {search.forwards:,} forwards"
-        if search.reached:
+        if not search.forwards:
+            linear = f"LinearWarmup({search.ramp})"
+            if not search.begun:
+                rank_zero_info(
+                    f"{self._given.owner}(warmup={search!r}): the checkpoint knows of no line search, and its run is"
+                    f" past the {search.max_steps:,} steps of one. It goes on as after {linear}."
+                )
+                return
+            rank_zero_warn(
+                f"{self._given.owner}(warmup={search!r}): of the {taken:,} steps of the search none could be tried, for"
+                f" their loss or their gradients were not finite. It was {linear}. Look at the loss."
+            )
+        elif search.reached:
             rank_zero_info(f"{self._given.owner}: the line search reached the target at step {taken:,} ({effort}).")
-            return
-        rank_zero_warn(
-            f"{self._given.owner}(warmup={search!r}): the target was not reached in {taken:,} steps ({effort}), and"
-            f" {search.held:.3g} of it is held in its place. Lower target_lr, raise max_rise, or give max_steps more."
-        )
+        else:
+            rank_zero_warn(
+                f"{self._given.owner}(warmup={search!r}): the target was not reached in {taken:,} steps ({effort}), and"
+                f" {search.held:.3g} of it is held in its place. Lower target_lr, raise max_rise, or give max_steps"
+                " more."
+            )
 
 
 def has_momentum(optimizer: Optimizer) -> bool:

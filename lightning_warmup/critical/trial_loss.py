@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,48 +16,73 @@ from lightning_warmup.training import param_groups
 from lightning_warmup.training.lightning_names import (
     DDPStrategy,
     DummyLogger,
+    GradientAccumulationScheduler,
     MisconfigurationException,
     SingleDeviceStrategy,
     is_param_in_hook_signature,
 )
 
 
-@dataclass(frozen=True)
 class LiveBatch:
-    """The batch of the step under way, as it was before ``training_step`` had it.
+    """The batch of the step that is to come, as ``training_step`` will be given it.
+
+    That is after every hook that may still change it, or draw random numbers: dropout must be as in the live forward,
+    for with any other mask the live gradient may point uphill. So the first call of ``training_step`` is listened to.
 
     Args:
-        batch: The batch, on its device.
-        batch_idx: Its index.
-        content: What it held: a ``training_step`` may pop entries from it or change it in place.
-        random_state: What ``training_step`` begins with. Dropout must be as in the live forward: with any other mask
-            the live gradient may point uphill.
+        trainer: The Trainer, in ``on_train_batch_start``.
     """
 
-    batch: Any
-    batch_idx: int
+    arguments: tuple[Any, ...]
+    """What ``training_step`` was given."""
     content: Snapshot
+    """What they held: a ``training_step`` may pop entries from its batch or change it in place."""
     random_state: RandomState
+    """What ``training_step`` began with."""
 
-    @classmethod
-    def capture(cls, trainer: pl.Trainer, batch: Any, batch_idx: int) -> "LiveBatch":
-        """To be called in ``on_train_batch_start``."""
-        return cls(batch, batch_idx, Snapshot(batch), RandomState.capture(trainer.strategy.root_device))
+    def __init__(self, trainer: pl.Trainer) -> None:
+        self._strategy = trainer.strategy
+        self._inner = trainer.strategy.training_step
+        self._listens = True
+        vars(self._strategy)["training_step"] = self._training_step
+
+    def _training_step(self, *arguments: Any) -> Any:
+        if self._listens:
+            self.forget()
+            self.arguments, self.content = arguments, Snapshot(arguments)
+            self.random_state = RandomState.capture(self._strategy.root_device)
+        return self._inner(*arguments)
+
+    def forget(self) -> None:
+        """Stop listening, if ``training_step`` has not been called."""
+        self._listens = False
+        attributes = vars(self._strategy)
+        # Whoever has come since calls us, and we pass on.
+        if attributes.get("training_step") == self._training_step:
+            del attributes["training_step"]
+            inner = self._inner
+            while isinstance(other := getattr(inner, "__self__", None), LiveBatch) and not other._listens:
+                inner = other._inner
+            if inner != self._strategy.training_step:
+                attributes["training_step"] = inner
 
 
-def check_supported(owner: str, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> None:
-    """Check that a step of this run can be tried out, as soon as the optimizers exist.
+def check_supported(
+    owner: str, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer, steps: float = 1
+) -> None:
+    """Check that the next steps of this run can be tried out, as soon as the optimizers exist.
 
     Args:
         owner: What the user configured, quoted in errors.
         trainer: The Trainer.
         pl_module: Its module.
-        optimizer: The optimizer whose step is to be tried.
+        optimizer: The optimizer whose steps are to be tried.
+        steps: How many, ``inf`` for all.
 
     Raises:
         MisconfigurationException: If it cannot, with the reason and the way out.
     """
-    reason = why_unsupported(trainer, pl_module, optimizer)
+    reason = why_unsupported(trainer, pl_module, optimizer, steps)
     if reason is not None:
         raise MisconfigurationException(
             f"{owner} cannot measure a critical learning rate here: {reason}. Measure it in a short run without that"
@@ -66,16 +90,16 @@ def check_supported(owner: str, trainer: pl.Trainer, pl_module: pl.LightningModu
         )
 
 
-def why_unsupported(trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> str | None:
-    """Why a step of this run cannot be tried out; None if it can."""
+def why_unsupported(
+    trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer, steps: float = 1
+) -> str | None:
+    """Why the next ``steps`` steps of this run cannot be tried out; None if they can."""
     reason = None
+    last_alone = "the step follows several micro-batches, of which only the last is at hand to measure the loss on"
     if not pl_module.automatic_optimization:
         reason = "under manual optimization nobody but training_step knows which loss belongs to which optimizer"
     elif trainer.accumulate_grad_batches != 1:
-        reason = (
-            f"with accumulate_grad_batches={trainer.accumulate_grad_batches} the step follows several micro-batches, of"
-            " which only the last is at hand to measure the loss on"
-        )
+        reason = f"with accumulate_grad_batches={trainer.accumulate_grad_batches} {last_alone}"
     elif isinstance(optimizer, LBFGS):
         reason = "LBFGS evaluates the loss several times within one step, so no single direction is its step's"
     elif not isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
@@ -85,7 +109,23 @@ def why_unsupported(trainer: pl.Trainer, pl_module: pl.LightningModule, optimize
         )
     elif is_param_in_hook_signature(pl_module.training_step, "dataloader_iter", explicit=True):
         reason = "training_step(dataloader_iter) fetches its own batch, so the same one cannot be seen twice"
+    elif (scheduler := _accumulates_within(trainer, steps)) is not None:
+        reason = f"with GradientAccumulationScheduler({scheduler.scheduling}) {last_alone}"
     return reason
+
+
+def _accumulates_within(trainer: pl.Trainer, steps: float) -> "GradientAccumulationScheduler | None":
+    """What makes one of the next steps follow several micro-batches, if anything does."""
+    epoch, done = trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.completed
+    for callback in trainer.callbacks:  # type: ignore[union-attr]
+        if not isinstance(callback, GradientAccumulationScheduler):
+            continue
+        # A resumed epoch goes on as the Trainer has it, and is looked at there.
+        now = callback.get_accumulate_grad_batches(epoch) > 1 and not done
+        later = [e for e, batches in callback.scheduling.items() if e > epoch and batches > 1]
+        if now or any((e - epoch) * trainer.num_training_batches - done < steps for e in later):
+            return callback
+    return None
 
 
 def search(
@@ -108,7 +148,7 @@ def search(
         trainer: The Trainer.
         pl_module: Its module.
         optimizer: The optimizer that is about to step.
-        live: The step's batch, captured in ``on_train_batch_start``.
+        live: The step's batch, made in ``on_train_batch_start``.
         rates: Learning rate of each group at c = 1: the targets, or the current ones.
         start: First multiplier to try, > 0.
         stop: Largest multiplier to try, or None.
@@ -157,7 +197,7 @@ def step_losses(
     entry = RandomState.capture(trainer.strategy.root_device)
     state = Snapshot(optimizer, without=weights)
     with _unlogged(trainer, pl_module):
-        before = Snapshot(trainer.strategy.model, pl_module, weights, live.batch)
+        before = Snapshot(trainer.strategy.model, pl_module, weights, live.arguments)
 
         def loss_at(c: float) -> float:
             try:
@@ -165,7 +205,7 @@ def step_losses(
                     _step(trainer, pl_module, optimizer, live, [c * rate for rate in rates], state)
                 live.content.restore()
                 live.random_state.restore()
-                return _loss(trainer, pl_module, live)
+                return _loss(trainer, live)
             finally:
                 before.restore()
 
@@ -193,13 +233,9 @@ def _step(
 
 
 @torch.no_grad()
-def _loss(trainer: pl.Trainer, pl_module: pl.LightningModule, live: LiveBatch) -> float:
-    arguments = [live.batch]
-    # As Lightning does it: with two arguments, whatever their names, the second is the index.
-    if is_param_in_hook_signature(pl_module.training_step, "batch_idx", min_args=2):
-        arguments.append(live.batch_idx)
+def _loss(trainer: pl.Trainer, live: LiveBatch) -> float:
     try:
-        output = trainer.strategy.training_step(*arguments)
+        output = trainer.strategy.training_step(*live.arguments)
     except RuntimeError as error:
         if "does not require grad" not in str(error):
             raise

@@ -106,6 +106,8 @@ def begin_fit(
         measurement = None
         if config.measured_warmup is not None:
             measurement = measurement_for(config, run, state.get("adaptive"))
+        if measurement is not None and bases:
+            measurement.due(bases[0].steps)  # a resumed run may be past it
         now = config if measurement is None else measurement.config()
         if clock is not None and not config.warms_by_clock:
             _check_that_warmups_were_over(config, run, bases)

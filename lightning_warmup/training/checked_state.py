@@ -92,7 +92,9 @@ def checked_state(owner: str, state: State) -> State:
         what = "an int ≥ 0, or None"
         look("state['adaptive']", adaptive, "length", what, lambda v: v is None or _is_count(v), needed=False)
         if "ramp" in adaptive:
-            look("state['adaptive']", adaptive, "ramp", "an int ≥ 1", lambda v: _is_count(v) and v > 0, needed=True)
+            look("state['adaptive']", adaptive, "length", what, lambda v: v is None or _is_count(v), needed=True)
+            for key in ("ramp", "max_steps"):
+                look("state['adaptive']", adaptive, key, "an int ≥ 1", lambda v: _is_count(v) and v > 0, needed=True)
             for key in ("position", "late_sum"):
                 look("state['adaptive']", adaptive, key, "a finite number", _is_finite, needed=True)
             for key in ("step", "late_steps", "halvings", "forwards"):

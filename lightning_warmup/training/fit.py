@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_info, rank_zero_warn
 from torch.optim import Optimizer
@@ -283,6 +282,7 @@ class ScheduledFit:
         for callback in callbacks:
             if isinstance(callback, StochasticWeightAveraging) and epoch >= callback.swa_start:
                 self._handed_over = True
+                self._measuring = self.watching = False
                 self._changes.remove()
                 rank_zero_info(f"{self._config.owner}: StochasticWeightAveraging sets the lr from epoch {epoch} on.")
 
@@ -307,7 +307,7 @@ class ScheduledFit:
         self._changes.follow_schedulers(self._run)
         self._write()
 
-    def batch_starts(self, batch: Any, batch_idx: int) -> None:
+    def batch_starts(self, batch_idx: int) -> None:
         """In ``on_train_batch_start``, of an epoch's first batch and while :attr:`watching`."""
         if self._first_batch:
             self._first_batch = False
@@ -319,7 +319,7 @@ class ScheduledFit:
             self._look_again(0)
         self.watching = self._measuring
         if self._measuring and self._measurement is not None and self._measurement.due(self.optimizers[0].steps):
-            self._measurement.see(self._trainer, batch, batch_idx)
+            self._measurement.see(self._trainer)
 
     def step_begins(self, optimizer: Optimizer) -> None:
         """In ``on_before_optimizer_step``."""
@@ -377,12 +377,15 @@ class ScheduledFit:
     def _measure(self, measurement: Measurement, scheduled: ScheduledOptimizer) -> None:
         """Let a warmup that measures look at the step, and plan anew once all is known."""
         if measurement.due(scheduled.steps):
-            rates = scheduled.undamped or scheduled.schedule.target
-            measurement.measure(self._trainer, self._pl_module, scheduled, rates)
+            measurement.measure(self._trainer, self._pl_module, scheduled, scheduled.rates())
+        self._take_over(measurement, scheduled)
+        self._write(again=True)
+
+    def _take_over(self, measurement: Measurement, scheduled: ScheduledOptimizer) -> None:
+        """Plan anew by what has been measured, once that is all."""
         if measurement.settled:
             scheduled.schedule = draw(measurement.config(), self._run, scheduled.base(self._epoch_of(scheduled.steps)))
             self._measuring = self.watching = False
-        self._write(again=True)
 
     def count_step(self) -> None:
         """Count the step under way, if there is one and it happened, and write the value of the next."""
@@ -401,6 +404,8 @@ class ScheduledFit:
             self._changes.follow_schedulers(self._run)
         if self._limits_now() != self._limits:
             self._plan_anew(self._length.look(self._fit_loop.epoch_loop.batch_progress.current.ready))
+        if self._measuring and self._measurement is not None and not self._measurement.due(scheduled.steps):
+            self._take_over(self._measurement, scheduled)
         if scheduled.written_at >= self._untold_end:
             self._tell_of_the_end(scheduled)
         # Who writes after on_before_optimizer_step is heard of now, the first time and now and then.
@@ -485,7 +490,7 @@ class ScheduledFit:
             if len(scheduled.own) > 1:
                 state["groups"][scheduled.index] = group_names(scheduled.optimizer, parameter_names)
         if self._measurement is not None:
-            state["adaptive"] = self._measurement.state()
+            state["adaptive"] = self._measurement.state(steps[self.optimizers[0].index] if self.optimizers else 0)
         if isinstance(self._config.decay, _PlateauFactor):
             state["plateau"] = self._config.decay.state()
         return state
@@ -496,5 +501,7 @@ class ScheduledFit:
         self._counter.remove()
         if self.clock is not None:
             self.clock.stop()
+        if self._measurement is not None:
+            self._measurement.forget()
         self._handed_over = True
         self._changes.remove()

@@ -29,8 +29,8 @@ class Measurement(ABC):
         """The configuration by what has been measured so far."""
 
     @abstractmethod
-    def state(self) -> dict[str, Any]:
-        """What a resumed run need not measure again, in plain Python."""
+    def state(self, t: int) -> dict[str, Any]:
+        """What a run that is resumed with step t need not measure again, in plain Python."""
 
     @abstractmethod
     def check(
@@ -40,11 +40,15 @@ class Measurement(ABC):
 
     @abstractmethod
     def due(self, t: int) -> bool:
-        """Whether there is something to measure before step t."""
+        """Whether there is something to measure before step t; of a time that is over, it is noticed here."""
 
     @abstractmethod
-    def see(self, trainer: pl.Trainer, batch: Any, batch_idx: int) -> None:
-        """Keep the batch of the step that is due."""
+    def see(self, trainer: pl.Trainer) -> None:
+        """Keep the batch of the step that is due, in ``on_train_batch_start``."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Let go of the Trainer."""
 
     @abstractmethod
     def measure(

@@ -129,13 +129,20 @@ class ScheduledOptimizer:
         values = schedule.values(t)
         if self.undamped is not None:
             values = [factor * value for factor, value in zip(values, self.undamped, strict=True)]
-        if steps < self._warming_until:
-            # value(0) of a late group's own warmup is 1/(N+1) of what it would have, value(N) all of it.
-            values = [
-                value if since is None else value * min(1.0, (steps - since + 1) / (self.late_warmup + 1))
-                for value, since in zip(values, self.late, strict=True)
-            ]
-        return values
+        return self._of_late_groups(values, steps)
+
+    def _of_late_groups(self, values: list[float], steps: int) -> list[float]:
+        """``values``, but less for groups that came late: value(0) of their own warmup is 1/(N+1), value(N) all."""
+        if steps >= self._warming_until:
+            return values
+        return [
+            value if since is None else value * min(1.0, (steps - since + 1) / (self.late_warmup + 1))
+            for value, since in zip(values, self.late, strict=True)
+        ]
+
+    def rates(self) -> list[float]:
+        """What each group would have at the next step, were it to take the target."""
+        return self._of_late_groups(list(self.undamped or self.schedule.target), self.steps)
 
     def write(self, t: int) -> None:
         """Write the value at t."""

@@ -264,12 +264,12 @@ def _ways(config: ScheduleConfig, run: Run) -> Iterable[ScheduleConfig]:
         yield config
         return
     if isinstance(config.warmup, LineSearchWarmup):
-        # After N steps, where none is halved, after max_steps at the latest, or never: nobody knows how low it then is.
+        # After N steps, where none is halved, before max_steps at the latest, or never: nobody knows how low it is.
         duration, longest = config.warmup.lengths(
             lambda owner, name, value: run.intervals(owner, name, value, "step", since=0)
         )
         for eighths in range(9):
-            yield replace(config, warmup=LinearWarmup(duration + (longest - duration) * eighths // 8))
+            yield replace(config, warmup=LinearWarmup(duration + (longest - 1 - duration) * eighths // 8))
         yield replace(config, warmup=_GivenUp(longest, 0.0, 0.0))
         return
     # A start anywhere up to the target, by which the warmup is shorter.

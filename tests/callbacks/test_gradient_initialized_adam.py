@@ -146,7 +146,7 @@ def test_it_raises_the_critical_learning_rate() -> None:
 
     class Measure(Callback):
         def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-            self.live = LiveBatch.capture(trainer, batch, batch_idx)
+            self.live = LiveBatch(trainer)
 
         def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: Any, optimizer: Optimizer) -> None:
             rates = param_groups.read(optimizer.param_groups, "lr")

@@ -40,11 +40,11 @@ def test_algorithm_3() -> None:
     def found(lr: float) -> CriticalLearningRateResult:
         return CriticalLearningRateResult(lr, 9, "found")
 
-    assert run.lower(5.0)
+    assert run.lower(0, 5.0)
     run.update(0, 5.0, found(0.1))
     assert run.rate == 0.1
-    assert not run.lower(5.0)
-    assert run.lower(4.0)
+    assert not run.lower(1, 5.0)
+    assert run.lower(3, 4.0)
     run.update(3, 4.0, found(0.9))
     assert run.rate == 0.2  # capped
     run.update(4, 3.0, found(0.15))
@@ -143,7 +143,9 @@ def test_what_it_cannot_be_combined_with() -> None:
 
 
 def test_a_run_too_short_for_it() -> None:
-    with pytest.raises(ValueError, match=r"warmup 40 at most = 40 steps is more than the 20 .* Shorten warmup \(or its max_steps\)"):
+    with pytest.raises(
+        ValueError, match=r"warmup 40 at most = 40 steps is more than the 20 .* Shorten warmup \(or its max_steps\)"
+    ):
         fit(catapult(max_steps=20), Valley(), max_epochs=2)
 
 

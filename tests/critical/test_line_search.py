@@ -141,10 +141,10 @@ def test_without_momentum_the_mean_of_the_last_losses_counts_too() -> None:
     run = at_work()
     for t in range(30):
         run.search(t % 9, lambda c: 0.0, 10.0 if t < 10 else 1.0, momentum=False)
-    assert run.state()["losses"] == [1.0] * 20
+    assert run.state(99)["losses"] == [1.0] * 20
     for loss, allowed in ((4.0, 4.4), (0.1, 1.5 * (19 + 0.1) / 20)):
         for after, halved in ((allowed * 0.999, False), (allowed * 1.001, True)):
-            other = at_work(state=run.state() | {"position": 0.0, "step": 0})
+            other = at_work(state=run.state(99) | {"position": 0.0, "step": 0})
             other.search(1, lambda c: after if c > 0.19 else 0.0, loss, momentum=False)  # noqa: B023
             assert (other.halvings > run.halvings) is halved
 
@@ -343,7 +343,7 @@ def test_resume_in_a_run_of_another_length() -> None:
     for t in range(5):
         run.search(t, lambda c: 0.0, 1.0, momentum=True)
     assert run.share(4) == 0.5
-    longer = at_work(duration=19, max_steps=76, state=run.state())
+    longer = at_work(duration=19, max_steps=76, state=run.state(99))
     assert longer.share(4) == 0.5
     assert longer.share(5) == 0.55
 
@@ -360,20 +360,22 @@ def test_resume_of_one_that_is_over_in_a_run_of_another_length() -> None:
             assert isinstance(run.taken, _GivenUp)
             assert run.taken.duration == 12
             assert 0.3 <= run.taken.reaches <= 0.6
-        assert at_work(duration=10, state=run.state()).taken == run.taken
+        assert at_work(duration=10, state=run.state(99)).taken == run.taken
 
 
 def test_state_is_plain(tmp_path: Path) -> None:
     fit([search(), SaveEveryBatch(tmp_path)], Bowl(0.1, RecordingSGD), max_epochs=4)
     state = torch.load(tmp_path / "5.ckpt", weights_only=True)["callbacks"][search().state_key]["adaptive"]
     assert state == {
-        "ramp": 8, "position": 4.0, "step": 4, "losses": state["losses"], "late_sum": 0.0, "late_steps": 0,
-        "halvings": 0, "forwards": 10, "length": None,
+        "ramp": 8, "max_steps": 32, "position": 4.0, "step": 4, "losses": state["losses"],
+        "late_sum": 0.0, "late_steps": 0, "halvings": 0, "forwards": 10, "length": None,
     }  # fmt: skip
     assert len(state["losses"]) == 5
 
 
-@pytest.mark.parametrize("key", ["position", "step", "losses", "late_sum", "late_steps", "halvings", "forwards"])
+@pytest.mark.parametrize(
+    "key", ["max_steps", "position", "step", "losses", "late_sum", "late_steps", "halvings", "forwards", "length"]
+)
 def test_a_state_that_somebody_has_changed_is_refused(key: str, tmp_path: Path) -> None:
     fit([search(), SaveEveryBatch(tmp_path)], Bowl(0.1), max_epochs=4)
     for wrong in ("missing", "nonsense"):

@@ -46,7 +46,7 @@ class Search(Callback):
         self.live: LiveBatch | None = None
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self.live = LiveBatch.capture(trainer, batch, batch_idx) if trainer.global_step in self.steps else None
+        self.live = LiveBatch(trainer) if trainer.global_step in self.steps else None
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: Any, optimizer: Optimizer) -> None:
         if self.live is not None:
