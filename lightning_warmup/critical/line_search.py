@@ -35,7 +35,7 @@ class LineSearchWarmup(Warmup, Measured):
     where a linear warmup diverges, with SGD and Adam; where it fails is in ``docs/adaptive.md``.
 
     Backtracking: Armijo 1966; for stochastic gradients Vaswani et al. 2019 (arXiv 1905.09997); a reference that may be
-    an earlier loss: Galli et al. 2023 (arXiv 2306.06404).
+    an earlier loss: Galli et al. 2023 (arXiv 2306.12747).
 
     Args:
         duration: Length N of the warmup if no step is halved, any duration > 0, in optimizer steps.
