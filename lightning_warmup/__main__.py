@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from lightning_warmup.converters import command as convert_command
 from lightning_warmup.view import command
-from lightning_warmup.view.config_file import is_of_the_config
+from lightning_warmup.view.config_file import is_of_the_config, joined
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command.add_parser(commands)
     convert_command.add_parser(commands)
-    given = sys.argv[1:] if arguments is None else arguments
+    given = joined(sys.argv[1:] if arguments is None else arguments)
     # What argparse does not know it takes for a file, if there is a space in it: --lr_warmup.warmup="2 epochs".
     of_the_config = [argument for argument in given if is_of_the_config(argument)]
     options, rest = parser.parse_known_args([argument for argument in given if argument not in of_the_config])

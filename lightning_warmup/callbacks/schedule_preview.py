@@ -58,8 +58,9 @@ class SchedulePreview(Callback):
     """
 
     def __init__(self, output: str | Path | None = None, steps_per_second: float | None = None) -> None:
-        if output is not None and Path(output).suffix not in FORMATS:
-            raise ValueError(f"SchedulePreview(output={str(output)!r}): write {', '.join(FORMATS)}.")
+        if output is not None and (not isinstance(output, str | Path) or Path(output).suffix not in FORMATS):
+            given = str(output) if isinstance(output, Path) else output
+            raise ValueError(f"SchedulePreview(output={given!r}): write the name of a {', '.join(FORMATS)} file.")
         if steps_per_second is not None:
             positive("SchedulePreview", "steps_per_second", steps_per_second)
         self.output = output

@@ -157,4 +157,7 @@ def _betas(text: str) -> tuple[float, float]:
     parts = text.strip("()[] ").split(",")
     if len(parts) != 2:
         raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers, such as 0.9,0.999")
-    return _rate(parts[0]), _rate(parts[1])
+    first, second = map(_rate, parts)
+    if max(first, second) >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers ≥ 0 and < 1, such as 0.9,0.999")
+    return first, second

@@ -1,7 +1,7 @@
 """What the YAML of a LightningCLI says of schedules and of the run, without importing anybody's model."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
@@ -65,6 +65,22 @@ def parse(text: str) -> Any:
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """A command line with ``--a.b=value`` for ``--a.b value``, which training takes too.
+
+    >>> joined(["--lr_warmup.warmup", "5%", "--lr", "0.1", "run.yaml"])
+    ['--lr_warmup.warmup=5%', '--lr', '0.1', 'run.yaml']
+    """
+    together: list[str] = []
+    for argument in arguments:
+        name = re.fullmatch(r"--([\w.]+)\+?", together[-1]) if together else None
+        if name is not None and ("." in name[1] or name[1] in KEYS) and not argument.startswith("--"):
+            together[-1] += f"={argument}"
+        else:
+            together.append(argument)
+    return together
 
 
 def is_of_the_config(argument: str) -> bool:

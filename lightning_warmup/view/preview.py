@@ -183,6 +183,8 @@ def facts_of(content: Mapping[str, Any], options: Options) -> RunFacts:
     if max_steps is None and options.steps_per_second and max_time is not None:
         max_steps = max(math.ceil(max_time / 1000 * options.steps_per_second), 1)
     if max_steps is None:
+        if max_time is not None and max_epochs is None:
+            raise ValueError("the file ends the run by its max_time: give --steps-per-second, or --max-steps.")
         if max_epochs is None:
             raise ValueError("the file does not say how long the run is: give --max-epochs or --max-steps.")
         raise ValueError(

@@ -128,7 +128,9 @@ def test_a_stream_without_an_end(capsys: Any) -> None:
 
 
 def test_what_is_wrong_is_said() -> None:
-    with pytest.raises(ValueError, match=r"SchedulePreview\(output='lr.gif'\): write .png"):
+    with pytest.raises(ValueError, match=r"SchedulePreview\(output='lr.gif'\): write the name of a .png"):
         SchedulePreview("lr.gif")
+    with pytest.raises(ValueError, match=r"SchedulePreview\(output=5\): write the name of a .png"):
+        SchedulePreview(5)  # type: ignore[arg-type]
     with pytest.raises(MisconfigurationException, match="there is no schedule in this Trainer"):
         fit(SchedulePreview(), max_epochs=1)

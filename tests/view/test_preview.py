@@ -226,6 +226,14 @@ def test_the_stairs_of_a_warmup_by_epochs_are_no_jumps(capsys: Any) -> None:
     assert not [said for said in shown["findings"]["lr"] if "jump" in said]
 
 
+def test_options_of_the_config_with_a_space(tmp_path: Path, capsys: Any) -> None:
+    """As training takes them too, before the file and after it."""
+    path = config(tmp_path, KEY)
+    whole = as_json(capsys, path, "--lr_warmup.warmup=5", "--lr_warmup.decay=linear", "--lr=0.1", "--max-steps=50")
+    spaced = ["--lr_warmup.warmup", "5", path, "--lr", "0.1", "--max-steps", "50", "--lr_warmup.decay", "linear"]
+    assert as_json(capsys, *spaced) == whole
+
+
 ACCUMULATION = """
 trainer:
   max_epochs: 9
@@ -239,6 +247,7 @@ MISSING = [
     (KEY, ["--max-steps=10"], "LearningRateWarmup: the optimizer's own lr is not known: give --lr."),
     (KEY, ["--lr=0.1"], "the file does not say how long the run is: give --max-epochs or --max-steps."),
     (KEY, ["--lr=0.1", "--max-epochs=2"], "give --steps-per-epoch"),
+    (KEY + "trainer: {max_time: {hours: 8}}\n", ["--lr=0.1"], "ends the run by its max_time: give --steps-per-second"),
     ("lr_warmup: {warmup: 2 epochs}\n", ["--lr=0.1", "--max-steps=50"], "give --steps-per-epoch"),
     ("lr_warmup: {warmup: 99 samples}\n", ["--lr=0.1", "--max-steps=50"], "give --batch-size"),
     ("lr_warmup: {warmup: 5, decay: cosin}\n", ["--lr=0.1", "--max-steps=50"], "LearningRateWarmup(decay='cosin')"),
@@ -295,6 +304,7 @@ MISSING = [
         ([], "the following arguments are required: COMMAND (see lightning-warmup --help)"),
         (["preview"], "the following arguments are required: CONFIG.yaml (see lightning-warmup preview --help)"),
         (["preview", "run.yaml", "--lr=x"], "argument --lr: 'x': expected a number ≥ 0"),
+        (["preview", "run.yaml", "--betas=0.9,1"], "argument --betas: '0.9,1': expected two numbers ≥ 0 and < 1"),
         (["convert", "tmm", "run.yaml"], "argument FORMAT: invalid choice: 'tmm'"),
     ],
 )
