@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 TRAINED_ACCURACY = 0.9
 TRAINED_LOSS = 2.9
-"""Of the text, whose single bytes have an entropy of 3.14 nats: who is above it knows little else."""
+"""Of the text: who knows only how often each byte is has 3.16 nats, and who is above this knows little else."""
 SETTINGS = (
     ("mlp", "adam", "MLP, Adam"),
     ("mlp", "sgd", "MLP, SGD"),
