@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import LearningRateWarmup
+from lightning_warmup.training.last_moment import at_the_last_moment
 from runs import trainer
 
 
@@ -24,7 +25,7 @@ class Tell(pl.Callback):
         pass
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
-        self.used.append(float(optimizer.param_groups[0]["lr"]))
+        at_the_last_moment(pl_module, lambda: self.used.append(float(optimizer.param_groups[0]["lr"])), last=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         told = {"used": self.used, "weights": [_full(p).tolist() for p in pl_module.parameters()]}

@@ -1,6 +1,7 @@
 """How near is the learning rate to the critical one?"""
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from lightning_warmup.critical.trial_loss import LiveBatch, check_supported, sea
 from lightning_warmup.schedule.checks import is_count, plain
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training import param_groups
+from lightning_warmup.training.last_moment import at_the_last_moment
 
 
 class CriticalLearningRateMonitor(_LetsGo):
@@ -84,8 +86,14 @@ class CriticalLearningRateMonitor(_LetsGo):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         live, self._live = self._live, None
-        if live is None:
-            return
+        if live is not None:
+            measure = partial(self._measure, trainer, pl_module, optimizer, live)
+            at_the_last_moment(pl_module, measure, last=True)  # a warmup that measures may still write the rate
+
+    def _measure(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer, live: LiveBatch
+    ) -> None:
+        """Log the distance of the step under way."""
         lrs = param_groups.read(optimizer.param_groups, "lr")
         if not any(lrs):
             return

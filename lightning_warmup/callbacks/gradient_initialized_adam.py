@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_warn
@@ -12,6 +13,7 @@ from lightning_warmup.callbacks.learning_rate_warmup import LearningRateWarmup
 from lightning_warmup.callbacks.letting_go import _LetsGo
 from lightning_warmup.critical.trial_step import gradients_are_finite, trial_step
 from lightning_warmup.training import lightning_names as pl
+from lightning_warmup.training.last_moment import at_the_last_moment
 from lightning_warmup.training.lightning_names import MisconfigurationException
 
 
@@ -70,8 +72,11 @@ class GradientInitializedAdam(_LetsGo):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        if optimizer.state:
-            return
+        if not optimizer.state:
+            at_the_last_moment(pl_module, partial(self._initialize, trainer, optimizer))
+
+    def _initialize(self, trainer: pl.Trainer, optimizer: Optimizer) -> None:
+        """Set the second moment to the square of the gradient of the step under way."""
         if not gradients_are_finite(trainer, optimizer):
             if getattr(trainer.precision_plugin, "scaler", None) is None:
                 rank_zero_warn(
@@ -80,7 +85,7 @@ class GradientInitializedAdam(_LetsGo):
                 )
             return
         with _moments_only(optimizer):
-            trial_step(trainer, pl_module, optimizer)
+            trial_step(trainer, optimizer)
         for state in optimizer.state.values():
             # exp_avg_sq is g0² now, and so is max_exp_avg_sq, if there is one.
             state["step"].zero_()

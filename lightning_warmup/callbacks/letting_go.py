@@ -3,6 +3,7 @@
 from typing import Any
 
 from lightning_warmup.training import lightning_names as pl
+from lightning_warmup.training.last_moment import forget_the_last_moment
 
 
 class _LetsGo(pl.Callback):
@@ -14,10 +15,12 @@ class _LetsGo(pl.Callback):
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Let go after an exception."""
+        forget_the_last_moment(pl_module)
         self._let_go()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Let go when all is done."""
+        forget_the_last_moment(pl_module)
         self._let_go()
 
     def _let_go(self) -> None:

@@ -26,10 +26,18 @@ from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
 
 class _OnLiveBatch(Measurement):
-    """A measurement on the batch of the step that is due."""
+    """A measurement on the batch of the step that is due.
 
-    def __init__(self, config: ScheduleConfig) -> None:
+    Args:
+        config: What the user configured.
+        spec: The part of it that is measured.
+        run: The run.
+        state: What :meth:`state` gave in the run that is resumed.
+    """
+
+    def __init__(self, config: ScheduleConfig, spec: Any, run: Run, state: dict[str, Any] | None = None) -> None:
         super().__init__(config)
+        self._spec = spec
         self._live: LiveBatch | None = None
 
     @abstractmethod
@@ -46,6 +54,10 @@ class _OnLiveBatch(Measurement):
     def see(self, trainer: pl.Trainer) -> None:
         self.forget()
         self._live = LiveBatch(trainer)
+
+    def in_run_of(self, run: Run, t: int) -> Measurement:
+        self.forget()
+        return type(self)(self._given, self._spec, run, self.state(t))
 
     def forget(self) -> None:
         if self._live is not None:
@@ -88,8 +100,8 @@ class CriticalStartMeasurement(_OnLiveBatch):
     def __init__(
         self, config: ScheduleConfig, spec: CriticalLearningRate, run: Run, state: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(config)
-        self._spec = spec
+        super().__init__(config, spec, run)
+        self._spec: CriticalLearningRate = spec
         self._length = warmup_length(config, run)
         self._share: float | None = None if state is None else state["share"]
         self._tries = 0
@@ -121,7 +133,8 @@ class CriticalStartMeasurement(_OnLiveBatch):
         optimizer: ScheduledOptimizer,
         rates: Sequence[float],
     ) -> None:
-        assert self._live is not None
+        if self._live is None:
+            return
         result = search(
             trainer,
             pl_module,
@@ -169,7 +182,7 @@ class CatapultMeasurement(_OnLiveBatch):
     def __init__(
         self, config: ScheduleConfig, spec: PersistentCatapultWarmup, run: Run, state: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, spec, run)
         self._catapult = _Catapult(spec, warmup_length(config, run) // 2, state)
 
     def due(self, t: int) -> bool:
@@ -197,9 +210,9 @@ class CatapultMeasurement(_OnLiveBatch):
         optimizer: ScheduledOptimizer,
         rates: Sequence[float],
     ) -> None:
-        assert self._live is not None
         live, self._live = self._live, None
-        if not gradients_are_finite(trainer, optimizer.optimizer):
+        self.check(trainer, pl_module, [optimizer])  # a run may have been changed on its way
+        if live is None or not gradients_are_finite(trainer, optimizer.optimizer):
             return
         catapult = self._catapult
         with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:
@@ -225,11 +238,12 @@ class LineSearchMeasurement(_OnLiveBatch):
     def __init__(
         self, config: ScheduleConfig, spec: LineSearchWarmup, run: Run, state: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, spec, run)
         duration, max_steps = spec.lengths(
             lambda owner, name, value: run.intervals(owner, name, value, "step", since=0)
         )
         self._search = _LineSearch(spec, duration, max_steps, state)
+        self._total = run.steps
 
     def check(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
@@ -243,7 +257,7 @@ class LineSearchMeasurement(_OnLiveBatch):
                 )
 
     def steps_left(self, t: int) -> int:
-        return 0 if self.settled else max(1, self._search.max_steps - t)
+        return max(1, self._search.max_steps - t)
 
     def due(self, t: int) -> bool:
         if not self.settled:
@@ -271,10 +285,9 @@ class LineSearchMeasurement(_OnLiveBatch):
         optimizer: ScheduledOptimizer,
         rates: Sequence[float],
     ) -> None:
-        assert self._live is not None
         live, self._live = self._live, None
         self.check(trainer, pl_module, [optimizer])  # a run may have been changed on its way
-        if not gradients_are_finite(trainer, optimizer.optimizer):
+        if live is None or not gradients_are_finite(trainer, optimizer.optimizer):
             return
         with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:
             now = loss_at(0.0)
@@ -304,10 +317,12 @@ class LineSearchMeasurement(_OnLiveBatch):
         elif search.reached:
             rank_zero_info(f"{self._given.owner}: the line search reached the target at step {taken:,} ({effort}).")
         else:
+            held = f"{search.held:.3g} of it is held in its place"
+            if taken == self._total:
+                held = f"the run is over; {search.held:.3g} of it is what its second half took"
             rank_zero_warn(
                 f"{self._given.owner}(warmup={search!r}): the target was not reached in {taken:,} steps ({effort}), and"
-                f" {search.held:.3g} of it is held in its place. Lower target_lr, raise max_rise, or give max_steps"
-                " more."
+                f" {held}. Lower target_lr, raise max_rise, or give max_steps more."
             )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import Parameter, signature
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ class LiveBatch:
     def _training_step(self, *arguments: Any) -> Any:
         if self._listens:
             self.forget()
-            self.arguments, self.content = arguments, Snapshot(arguments)
+            self.arguments, self.content = arguments, Snapshot(arguments, objects=True)
             self.random_state = RandomState.capture(self._strategy.root_device)
         return self._inner(*arguments)
 
@@ -100,8 +101,11 @@ def why_unsupported(
         reason = "under manual optimization nobody but training_step knows which loss belongs to which optimizer"
     elif trainer.accumulate_grad_batches != 1:
         reason = f"with accumulate_grad_batches={trainer.accumulate_grad_batches} {last_alone}"
-    elif isinstance(optimizer, LBFGS):
-        reason = "LBFGS evaluates the loss several times within one step, so no single direction is its step's"
+    elif not isinstance(optimizer, Optimizer):
+        reason = f"{type(optimizer).__name__} is no torch.optim.Optimizer, and a step tried out could not be taken back"
+    elif isinstance(optimizer, LBFGS) or _needs_a_closure(optimizer):
+        name = type(optimizer).__name__
+        reason = f"{name} evaluates the loss several times within one step, so no single direction is its step's"
     elif not isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
         reason = (
             f"{type(trainer.strategy).__name__} shards or hides weights and optimizer state, and a step tried out there"
@@ -114,16 +118,25 @@ def why_unsupported(
     return reason
 
 
+def _needs_a_closure(optimizer: Optimizer) -> bool:
+    """Whether its step cannot be had without one, as SAM's."""
+    parameter = signature(optimizer.step).parameters.get("closure")
+    return parameter is not None and parameter.default is Parameter.empty
+
+
 def _accumulates_within(trainer: pl.Trainer, steps: float) -> "GradientAccumulationScheduler | None":
     """What makes one of the next steps follow several micro-batches, if anything does."""
-    epoch, done = trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.completed
+    epoch, batches = trainer.current_epoch, trainer.num_training_batches
+    done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+    if done >= batches:
+        done = 0  # of the epoch before
     for callback in trainer.callbacks:  # type: ignore[union-attr]
         if not isinstance(callback, GradientAccumulationScheduler):
             continue
         # A resumed epoch goes on as the Trainer has it, and is looked at there.
         now = callback.get_accumulate_grad_batches(epoch) > 1 and not done
-        later = [e for e, batches in callback.scheduling.items() if e > epoch and batches > 1]
-        if now or any((e - epoch) * trainer.num_training_batches - done < steps for e in later):
+        later = [e for e, together in callback.scheduling.items() if e > epoch and together > 1]
+        if now or any(steps == math.inf or (e - epoch) * batches - done < steps for e in later):
             return callback
     return None
 
@@ -142,7 +155,7 @@ def search(
 ) -> CriticalLearningRateResult | None:
     """The critical multiplier c of all groups' learning rates, for the step under way.
 
-    To be called in ``on_before_optimizer_step``, on all ranks. Everything is as it was afterwards.
+    To be called at the last moment before the step, on all ranks. Everything is as it was afterwards.
 
     Args:
         trainer: The Trainer.
@@ -195,19 +208,21 @@ def step_losses(
     """
     weights = parameters(optimizer)
     entry = RandomState.capture(trainer.strategy.root_device)
-    state = Snapshot(optimizer, without=weights)
+    state = Snapshot(optimizer, without=weights, objects=True)
     with _unlogged(trainer, pl_module):
-        before = Snapshot(trainer.strategy.model, pl_module, weights, live.arguments)
+        before = Snapshot(trainer.strategy.model, pl_module, weights)
+        batch = Snapshot(live.arguments, objects=True)
 
         def loss_at(c: float) -> float:
             try:
                 if c:
-                    _step(trainer, pl_module, optimizer, live, [c * rate for rate in rates], state)
+                    _step(trainer, optimizer, live, [c * rate for rate in rates], state)
                 live.content.restore()
                 live.random_state.restore()
                 return _loss(trainer, live)
             finally:
                 before.restore()
+                batch.restore()
 
         try:
             yield loss_at
@@ -217,7 +232,6 @@ def step_losses(
 
 def _step(
     trainer: pl.Trainer,
-    pl_module: pl.LightningModule,
     optimizer: Optimizer,
     live: LiveBatch,
     lrs: Sequence[float],
@@ -227,7 +241,7 @@ def _step(
     try:
         live.random_state.restore()  # some optimizers add noise
         param_groups.write(optimizer.param_groups, "lr", lrs)
-        trial_step(trainer, pl_module, optimizer)
+        trial_step(trainer, optimizer)
     finally:
         state.restore()
 
@@ -240,9 +254,9 @@ def _loss(trainer: pl.Trainer, live: LiveBatch) -> float:
         if "does not require grad" not in str(error):
             raise
         raise MisconfigurationException(
-            "A critical learning rate is measured without gradients, and this training_step takes some of its own (a"
-            " gradient penalty, say). Put `with torch.enable_grad():` around that, or give warmup_initial_lr=<number>,"
-            " or a warmup that tries no steps."
+            "What a step leads to is tried out without gradients, and this training_step takes some of its own (a"
+            " gradient penalty, say). Put `with torch.enable_grad():` around that, or take what tries no steps:"
+            " LearningRateWarmup('5%'), say."
         ) from error
     loss = output["loss"] if isinstance(output, Mapping) else output
     if loss is None:

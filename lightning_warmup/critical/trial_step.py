@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks
 
 from lightning_warmup.training import lightning_names as pl
 
@@ -23,19 +24,20 @@ def gradients_are_finite(trainer: pl.Trainer, optimizer: Optimizer) -> bool:
     return trainer.strategy.reduce_boolean_decision(finite)
 
 
-def trial_step(trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> None:
-    """``optimizer.step()`` in ``on_before_optimizer_step``, with the gradients as the step to come will see them.
+def trial_step(trainer: pl.Trainer, optimizer: Optimizer) -> None:
+    """``optimizer.step()`` at the last moment before that, with the gradients as the step to come will see them.
 
-    That hook runs before gradients are clipped, and before optimizers that undo a GradScaler's scale themselves (fused
-    ones) have done so. Weights and state are left changed; gradients are as they were.
+    Optimizers that undo a GradScaler's scale themselves (fused ones) have not done so yet. Weights and state are left
+    changed; gradients are as they were. Hooks that run before a step (``register_step_pre_hook``) run here too, for
+    they may change it; those that run after one do not.
     """
-    with _step_gradients(trainer, pl_module, optimizer), _unobserved(optimizer):
+    with _step_gradients(trainer, optimizer), _unobserved(optimizer):
         optimizer.step()
 
 
 @contextmanager
-def _step_gradients(trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> Iterator[None]:
-    """Inside, every ``grad`` is a copy, unscaled and clipped by the module's own ``configure_gradient_clipping``."""
+def _step_gradients(trainer: pl.Trainer, optimizer: Optimizer) -> Iterator[None]:
+    """Inside, every ``grad`` is a copy, unscaled."""
     before = [(parameter, parameter.grad) for parameter in parameters(optimizer)]
     scaler = getattr(trainer.precision_plugin, "scaler", None)
     try:
@@ -44,13 +46,6 @@ def _step_gradients(trainer: pl.Trainer, pl_module: pl.LightningModule, optimize
                 parameter.grad = gradient.detach().clone()
                 if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
                     parameter.grad.div_(scaler.get_scale())
-        if pl_module.automatic_optimization:
-            with torch.no_grad():
-                pl_module.configure_gradient_clipping(
-                    optimizer,
-                    gradient_clip_val=trainer.gradient_clip_val,
-                    gradient_clip_algorithm=trainer.gradient_clip_algorithm,
-                )
         yield
     finally:
         for parameter, gradient in before:
@@ -61,10 +56,13 @@ def _step_gradients(trainer: pl.Trainer, pl_module: pl.LightningModule, optimize
 def _unobserved(optimizer: Optimizer) -> Iterator[None]:
     """Nobody who follows the optimizer's steps (weight averaging, step counting) is told of those taken inside."""
     # A wrapper that leaves out super().__init__() has none.
-    hooks: dict[int, object] = getattr(optimizer, "_optimizer_step_post_hooks", {})
-    before = dict(hooks)
-    hooks.clear()
+    own: dict[int, Any] = getattr(optimizer, "_optimizer_step_post_hooks", {})
+    everyones: dict[int, Any] = _global_optimizer_post_hooks
+    before = [(hooks, dict(hooks)) for hooks in (own, everyones)]
     try:
+        for hooks, _ in before:
+            hooks.clear()
         yield
     finally:
-        hooks.update(before)
+        for hooks, those in before:
+            hooks.update(those)

@@ -150,7 +150,7 @@ def begin_fit(
         tell_of_the_end(config, trainer, written, run, trainers)
 
     # 6) take the optimizers over, and write
-    if measurement is not None:
+    if measurement is not None and not measurement.settled:
         measurement.check(trainer, pl_module, scheduled)
     fit = ScheduledFit(name, config, trainer, pl_module, length, run, scheduled, measurement, module_scheduler, clock)
     fit.begin(state)

@@ -16,6 +16,7 @@ from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.base_values import State, draw, group_names, names_of_parameters
 from lightning_warmup.training.changes import Changes
 from lightning_warmup.training.clock import Clock
+from lightning_warmup.training.last_moment import at_the_last_moment
 from lightning_warmup.training.lightning_names import Callback, StochasticWeightAveraging
 from lightning_warmup.training.measurement import Measurement
 from lightning_warmup.training.messages import tell_of_resume, warn_of_other_plan
@@ -221,7 +222,7 @@ class ScheduledFit:
             trainers: The run as the Trainer has it now.
         """
         before, self._limits = self._run, self._limits_now()
-        config = self._config if self._measurement is None else self._measurement.config()
+        config, measurement = self._config, self._measurement
         try:
             run = planned_run(self._config, trainers)
             interval = self._config.interval
@@ -231,6 +232,9 @@ class ScheduledFit:
             if run == before or self._handed_over:
                 return
             self._run = run
+            if measurement is not None:
+                measurement = measurement.in_run_of(run, self.optimizers[0].steps)
+                config = measurement.config()
             bases = [scheduled.base(self._epoch_of(scheduled.steps)) for scheduled in self.optimizers]
             schedules = [draw(config, run, base) for base in bases]
             ramps = [
@@ -245,6 +249,7 @@ class ScheduledFit:
                     f"{self._config.owner}: the run is not the one that was planned, and that plan goes on: {error}"
                 )
             return
+        self._measurement = measurement
         values_before = [scheduled.written for scheduled in self.optimizers]
         told_before = [(scheduled.rest, scheduled.ramp) for scheduled in self.optimizers]
         for scheduled, base, schedule, ramp in zip(self.optimizers, bases, schedules, ramps, strict=True):
@@ -359,7 +364,7 @@ class ScheduledFit:
             self._tell_of_writer(scheduled, "before", what)
             self._write(again=True)
         if self._measuring and self._measurement is not None:
-            self._measure(self._measurement, scheduled)
+            at_the_last_moment(self._pl_module, partial(self._measure, self._measurement, scheduled))
 
     def _tell_of_writer(self, scheduled: ScheduledOptimizer, when: str, what: str) -> None:
         """Say once that somebody else wrote our values."""

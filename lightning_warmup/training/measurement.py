@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lightning_warmup.schedule.config import ScheduleConfig
+from lightning_warmup.schedule.durations import Run
 from lightning_warmup.training import lightning_names as pl
 from lightning_warmup.training.scheduled_optimizer import ScheduledOptimizer
 
@@ -45,6 +46,14 @@ class Measurement(ABC):
     @abstractmethod
     def see(self, trainer: pl.Trainer) -> None:
         """Keep the batch of the step that is due, in ``on_train_batch_start``."""
+
+    @abstractmethod
+    def in_run_of(self, run: Run, t: int) -> "Measurement":
+        """The same, before step t, in a run that has become another.
+
+        Raises:
+            ValueError: If it has no place there.
+        """
 
     @abstractmethod
     def forget(self) -> None:

@@ -14,7 +14,7 @@ from lightning_warmup.schedule.durations import Run
 from lightning_warmup.schedule.plateau_decay import ReduceOnPlateauDecay
 from lightning_warmup.schedule.resolve import planned_run, resolve, warmup_length
 from lightning_warmup.schedule.schedule import Schedule
-from lightning_warmup.schedule.warmups import LinearWarmup
+from lightning_warmup.schedule.warmups import LinearWarmup, Warmup
 from lightning_warmup.view.phases import AT_THE_TARGET, Phase, act_on_a_resume, findings, phases
 
 MOST_STEPS = 10_000_000
@@ -155,6 +155,8 @@ def draw(title: str, configs: Sequence[ScheduleConfig], facts: RunFacts, *, pyth
         if config.by_clock:
             config = _timed(config, facts, option)
         planned = planned_run(config, run)
+        if isinstance(config.warmup, Warmup) and config.warmup.measured:
+            resolve(config, planned, names, own, beta2)  # what is wrong with it is told of it, and not of its ways
         ways = list(_ways(config, planned))
         drawn, end = [], planned.steps
         for way in ways:

@@ -223,10 +223,14 @@ def test_a_failed_search_falls_back_with_a_warning() -> None:
 
 
 def test_adam_keeps_half_of_its_warmup() -> None:
-    module = Line(lambda m: torch.optim.Adam(m.parameters(), lr=1e-6))
     seen: list[float] = []
-    module.on_before_optimizer_step = lambda o: seen.append(o.param_groups[0]["lr"])  # type: ignore[method-assign]
-    fit(LearningRateWarmup(10, warmup_initial_lr=CriticalLearningRate(safety=1.0)), module, max_epochs=1)
+
+    def adam(module: Line) -> torch.optim.Optimizer:
+        optimizer = torch.optim.Adam(module.parameters(), lr=1e-6)
+        optimizer.register_step_post_hook(lambda o, *_: seen.append(o.param_groups[0]["lr"]))
+        return optimizer
+
+    fit(LearningRateWarmup(10, warmup_initial_lr=CriticalLearningRate(safety=1.0)), Line(adam), max_epochs=1)
     # Any rate is safe for so small a target, and still the first half is kept.
     assert seen == pytest.approx([1e-6 * min(1.0, 0.5 + t / 10) for t in range(10)])
 
@@ -299,7 +303,7 @@ def test_a_gradient_penalty_says_what_to_do() -> None:
             (slope,) = torch.autograd.grad((x @ self.weight).sum(), x, create_graph=True)
             return super().loss(batch) + slope.square().mean()
 
-    with pytest.raises(MisconfigurationException, match="measured without gradients.*torch.enable_grad"):
+    with pytest.raises(MisconfigurationException, match="tried out without gradients.*torch.enable_grad"):
         fit(LearningRateWarmup(5, warmup_initial_lr="critical"), Penalty(), max_epochs=1)
 
 

@@ -11,12 +11,12 @@ from lightning.pytorch.callbacks import (
     StochasticWeightAveraging,
 )
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from test_line_search import Bowl, at_work, given_up, search
 
 from checkpoints import SaveEveryBatch
 from lightning_warmup import CriticalLearningRateMonitor, LearningRateWarmup, LineSearchWarmup, PersistentCatapultWarmup
 from lightning_warmup.critical.line_search import _LineSearch
 from runs import Line, RecordingSGD, fit, loader, trainer
+from searches import Bowl, at_work, given_up, search
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
