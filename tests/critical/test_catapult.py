@@ -143,7 +143,9 @@ def test_what_it_cannot_be_combined_with() -> None:
 
 
 def test_a_run_too_short_for_it() -> None:
-    with pytest.raises(ValueError, match=r"warmup 40 at most = 40 steps is more than the 20 .* Shorten warmup \(or its max_steps\)"):
+    with pytest.raises(
+        ValueError, match=r"warmup 40 at most = 40 steps is more than the 20 .* Shorten warmup \(or its max_steps\)"
+    ):
         fit(catapult(max_steps=20), Valley(), max_epochs=2)
 
 
