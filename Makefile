@@ -12,10 +12,10 @@ demo: .venv/ready ## train on real digits with a warmup and without, print the a
 
 test: .venv/ready ## all tests but the slow ones
 	@echo "running all tests but the slow ones: minutes, on two cores"
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 slow: .venv/ready ## the slow ones
-	$(BIN)/python -m pytest -m slow -n 2
+	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 namespaces: .venv-pytorch-lightning/ready ## Lightning's two names, where pytorch-lightning is all there is
 	.venv-pytorch-lightning/bin/python -m pytest tests/test_both_namespaces.py tests/training/test_lightning_names.py
@@ -41,10 +41,10 @@ OTHERS = -W ignore::DeprecationWarning -W ignore::FutureWarning
 TESTS = tests lightning_warmup
 
 oldest: .venv-oldest/ready ## the ordinary tests (TESTS=... for some) with the lowest versions declared
-	.venv-oldest/bin/python -m pytest -m "not slow" -n 2 $(OTHERS) $(TESTS)
+	.venv-oldest/bin/python -m pytest -m "not slow" -n 2 --dist worksteal $(OTHERS) $(TESTS)
 
 newest: .venv-newest/ready ## the same with the newest that pip finds
-	.venv-newest/bin/python -m pytest -m "not slow" -n 2 $(OTHERS) $(TESTS)
+	.venv-newest/bin/python -m pytest -m "not slow" -n 2 --dist worksteal $(OTHERS) $(TESTS)
 
 # The wheel is built from the sdist. What is in the sdist is then all there is: its example trains with the wheel alone,
 # and tests that read the other files run.

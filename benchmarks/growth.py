@@ -43,11 +43,17 @@ class Figure:
     numbers: dict[str, float]
 
 
-def growth(groups: list[int]) -> dict[str, Figure]:
-    """Everything, by what it is."""
+def growth(groups: list[int], preview: int, imports: int) -> dict[str, Figure]:
+    """Everything, by what it is.
+
+    Args:
+        groups: Numbers of param groups whose state is measured.
+        preview: Steps of the preview.
+        imports: How often Python is started for the cost of an import, after a first time that does not count.
+    """
     found = {}
-    for name, seconds in preview_seconds(1_000_000).items():
-        found[f"`values()` of 1,000,000 steps, one group: {name}"] = Figure(f"{seconds:.2f} s", {"seconds": seconds})
+    for name, seconds in preview_seconds(preview).items():
+        found[f"`values()` of {preview:,} steps, one group: {name}"] = Figure(f"{seconds:.2f} s", {"seconds": seconds})
     for n in groups:
         first, last = state_bytes(n, 0), state_bytes(n, TOTAL - 1)
         found[f"state in a checkpoint, {n:,} group{'s' * (n > 1)}"] = Figure(
@@ -59,8 +65,8 @@ def growth(groups: list[int]) -> dict[str, Figure]:
             f"{early:.2f} ms at step 1, {late:.2f} ms at step {step:,}", {"ms_first": early, "ms_last": late}
         )
     with TemporaryDirectory() as folder:
-        milliseconds, modules = import_cost(folder)
-    compiling, _ = import_cost(None)
+        milliseconds, modules = import_cost(folder, imports)
+    compiling, _ = import_cost(None, imports)
     found["`from lightning_warmup import LearningRateWarmup` after `lightning.pytorch`"] = Figure(
         f"{milliseconds:.0f} ms, or {compiling:.0f} ms where Python may not keep its bytecode",
         {"ms": milliseconds, "ms_compiling": compiling},
@@ -133,11 +139,12 @@ def resume_milliseconds(decay: Any, steps: list[int]) -> list[float]:
     return found
 
 
-def import_cost(folder: str | None) -> tuple[float, list[str]]:
+def import_cost(folder: str | None, imports: int) -> tuple[float, list[str]]:
     """Milliseconds that this package adds to ``import lightning.pytorch``, and which lazy modules come with it.
 
     Args:
         folder: Where Python keeps the bytecode of what it has imported once; None to compile every time.
+        imports: How often, after a first time that does not count.
     """
     code = (
         "import json, sys, lightning.pytorch; before = set(sys.modules);"
@@ -146,7 +153,7 @@ def import_cost(folder: str | None) -> tuple[float, list[str]]:
     )
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "" if folder else "1", "PYTHONPYCACHEPREFIX": folder or ""}
     costs = []
-    for _ in range(10):
+    for _ in range(1 + imports):
         command = [sys.executable, "-X", "importtime", "-c", code]
         run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         # import time: self [us] | cumulative | imported package, indented by depth

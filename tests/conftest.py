@@ -1,5 +1,7 @@
 """What all tests share: a drawing backend without a screen, Lightning's messages, and the figures at the end."""
 
+import functools
+import importlib.metadata
 import json
 import logging
 import os
@@ -17,6 +19,12 @@ from ports import fresh_port
 from summary import faults, figures
 
 os.environ["MPLBACKEND"] = "Agg"
+# One thread each: what is trained is tiny, and two workers with two threads each wait for one another on two cores.
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
+torch.set_num_threads(1)
+# Every Trainer looks for callbacks of other packages in the metadata of all that is installed, which takes as long as
+# a dozen steps: what is there does not change while tests run.
+importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
 """Runs of two processes: what each of them tells of itself, and a model that they share out."""
 
 import json
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,10 @@ class Sharded(pl.LightningModule):
         return ((self.layer(batch[0]) - 1) ** 2).mean()
 
 
-def shard(folder: Path, steps: tuple[int, ...], ckpt_path: Path | None, distributed: bool) -> None:
+def shard(rank: int, folder: Path, steps: tuple[int, ...], ckpt_path: Path | None, distributed: bool) -> None:
+    """What one of two processes does; they are there before Lightning, which looks up its rank."""
+    warnings.simplefilter("ignore")  # torch's and Lightning's, about one another
+    os.environ["LOCAL_RANK"] = str(rank)
     strategy = ModelParallelStrategy(
         data_parallel_size=2, tensor_parallel_size=1, save_distributed_checkpoint=distributed
     )

@@ -20,7 +20,7 @@ from lightning_warmup import (
     PersistentCatapultWarmup,
     ReduceOnPlateauDecay,
 )
-from runs import Line, fit, loader, trainer
+from runs import Line, Logging, fit, loader, trainer
 
 
 def adam(module: Line) -> torch.optim.Optimizer:
@@ -66,7 +66,7 @@ def test_nothing_of_a_fit_is_kept_alive(
     references: list[weakref.ref[Any]] = []
 
     def run() -> None:
-        module = Line(configure)
+        module = Logging(configure)
         run = trainer(callback, *([Stops()] if stops else []), max_epochs=2)
         if stops:
             with pytest.raises(RuntimeError, match="stopped"):
@@ -87,7 +87,7 @@ def test_nothing_of_a_fit_is_kept_alive(
 def test_a_pickle_is_what_was_configured(make: Callable[[], pl.Callback], configure: Callable[[Line], Any]) -> None:
     callback = make()
     before = pickle.dumps(callback)
-    fit(callback, Line(configure), max_epochs=2)
+    fit(callback, Logging(configure), max_epochs=2)
     after = pickle.dumps(callback)
     # None has become the integer behind warmup_steps.
     assert len(after) <= len(before) + len(pickle.dumps(callback._warmup_steps)) - len(pickle.dumps(None))

@@ -4,6 +4,7 @@ python killed_run.py FOLDER KIND, where KIND is a JSON list of the fields of Kin
 """
 
 import json
+import os
 import sys
 import time
 import warnings
@@ -210,6 +211,18 @@ def write_weights(folder: Path, net: Net) -> None:
     (folder / "weights.json").write_text(json.dumps({name: value.tolist() for name, value in net.state_dict().items()}))
 
 
+def run(folder: Path, kind: Kind) -> None:
+    write_weights(folder, train(folder, kind, newest(folder)))
+
+
+def forked(folder: Path, kind: Kind, errors: Path, port: int) -> None:
+    """The same in a process that is forked from one that has imported all this."""
+    os.setsid()  # its own processes are killed with it
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), sys.stderr.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.environ["MASTER_PORT"] = str(port)
+    run(folder, kind)
+
+
 if __name__ == "__main__":
-    where = Path(sys.argv[1])
-    write_weights(where, train(where, Kind(*json.loads(sys.argv[2])), newest(where)))
+    run(Path(sys.argv[1]), Kind(*json.loads(sys.argv[2])))

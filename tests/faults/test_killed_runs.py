@@ -6,17 +6,17 @@ the identity of every batch, and restores broken on purpose that must change the
 
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import killed_run
 import pytest
@@ -34,38 +34,79 @@ pytestmark = [
 SCRIPT = Path(killed_run.__file__)
 
 
-def start(folder: Path, kind: Kind) -> subprocess.Popen[bytes]:
+# Python, torch and Lightning take longer to start than a run takes: each is forked from a process that has imported
+# them, and that has run nothing.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["killed_run"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _they_find_what_they_import() -> Iterator[None]:
+    folders = [str(SCRIPT.parent), str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, folders)))
+        yield
+
+
+class Started(NamedTuple):
+    """A process that trains."""
+
+    pid: int
+    errors: Path
+    wait: Callable[[float | None], int | None]
+    """For so many seconds, or for its end: what it ended with, and None where it has not."""
+
+
+def start(folder: Path, kind: Kind, from_nothing: bool = False) -> Started:
+    """Train in a process that is forked, or that starts from nothing, as after a crash."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = os.pathsep.join(filter(None, [str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")]))
-    return subprocess.Popen(
+    errors, port = folder.parent / f"{folder.name}.err", fresh_port()
+    if not from_nothing:
+        process = FORKS.Process(target=killed_run.forked, args=(folder, kind, errors, port))
+        process.start()
+
+        def wait(seconds: float | None) -> int | None:
+            process.join(seconds)
+            return process.exitcode
+
+        assert process.pid is not None
+        return Started(process.pid, errors, wait)
+
+    popen = subprocess.Popen(
         [sys.executable, str(SCRIPT), str(folder), json.dumps(kind)],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MASTER_PORT": str(fresh_port())},
+        env={**os.environ, "MASTER_PORT": str(port)},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
-        stderr=(folder.parent / f"{folder.name}.err").open("ab"),
+        stderr=errors.open("ab"),
     )
 
+    def wait_for(seconds: float | None) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            popen.wait(seconds)
+        return popen.returncode
 
-def finish(folder: Path, kind: Kind) -> None:
-    process = start(folder, kind)
-    assert process.wait(timeout=240) == 0, (folder.parent / f"{folder.name}.err").read_text()[-2000:]
+    return Started(popen.pid, errors, wait_for)
 
 
-def kill_at(folder: Path, kind: Kind, step: int, delay: float) -> int:
+def finish(folder: Path, kind: Kind, from_nothing: bool = False) -> None:
+    process = start(folder, kind, from_nothing)
+    assert process.wait(240) == 0, process.errors.read_text()[-2000:]
+
+
+def kill_at(folder: Path, kind: Kind, step: int, delay: float, from_nothing: bool) -> int:
     """Start the run, kill all its processes so long after it begins a step; returns the last step that it began."""
     before = len(steps_of(folder))
-    process = start(folder, kind)
+    process = start(folder, kind, from_nothing)
     try:
         until = time.monotonic() + 120
         while len(taken := steps_of(folder)) == before or taken[-1][0] < step:
-            assert process.poll() is None, (folder.parent / f"{folder.name}.err").read_text()[-2000:]
+            assert process.wait(0.002) is None, process.errors.read_text()[-2000:]
             assert time.monotonic() < until, "it does not come to the step that it is to be killed at"
-            time.sleep(0.002)
         time.sleep(delay)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        ended = process.wait()
+        ended = process.wait(None)
     assert ended == -signal.SIGKILL, "it ended before it was killed"
     return int(steps_of(folder)[-1][0])
 
@@ -127,7 +168,9 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def killed_again_and_again(folder: Path, whole: Path, kind: Kind, kills: int, seed: int) -> list[dict[str, Any]]:
+def killed_again_and_again(
+    folder: Path, whole: Path, kind: Kind, kills: int, seed: int, from_nothing: bool = False
+) -> list[dict[str, Any]]:
     """Kill one run so many times, each time in a fresh process, and let it end.
 
     Returns:
@@ -141,14 +184,14 @@ def killed_again_and_again(folder: Path, whole: Path, kind: Kind, kills: int, se
         # Anywhere in the next stretch of the run, so that all of it is killed in; and anywhere in a step.
         stretch = (STEPS - 10) * (i + 1) // kills
         delay = chance.random() * 0.008
-        at = kill_at(folder, kind, chance.randint(min(at + 1, stretch), stretch), delay)
+        at = kill_at(folder, kind, chance.randint(min(at + 1, stretch), stretch), delay, from_nothing)
         found.append(newest(folder))
         begins.append([len(steps_of(folder, rank)) for rank in range(kind.devices)])
         saved = int(found[-1].stem) if found[-1] else 0
         points.append(
             {**kind._asdict(), "killed in step": at, "seconds after it was seen": delay, "checkpoint of step": saved}
         )
-    finish(folder, kind)
+    finish(folder, kind, from_nothing)
     ends = [*begins[1:], [len(steps_of(folder, rank)) for rank in range(kind.devices)]]
     at_the_end = differences(folder, whole, kind)
     for i, point in enumerate(points):
@@ -181,32 +224,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
     return of
 
 
-def test_killed_twice(whole: Callable[[Kind], Path], tmp_path: Path) -> None:
-    judge(killed_again_and_again(tmp_path / "run", whole(Kind()), Kind(), kills=2, seed=0))
+@pytest.mark.parametrize("from_nothing", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_killed_twice(from_nothing: bool, whole: Callable[[Kind], Path], tmp_path: Path) -> None:
+    judge(killed_again_and_again(tmp_path / "run", whole(Kind()), Kind(), 2, seed=0, from_nothing=from_nothing))
 
 
 # Of a run that saves at the ends of epochs one kill each: see SaveOften.
-RUNS = {
-    1: [
-        *[(Kind(plan=plan), 10) for plan in killed_run.PLANS],
-        *[(Kind(plan=plan, at_ends=True), 1) for plan in ("cosine", "cosine", "late group", "late group")],
-    ],
-    2: [(Kind(devices=2, plan=plan), 5) for plan in ("cosine", "late group")],
-}
+RUNS = [
+    *[(Kind(plan=plan), 10) for plan in killed_run.PLANS],
+    *[(Kind(plan=plan, at_ends=True), 1) for plan in ("cosine", "cosine", "late group", "late group")],
+    *[(Kind(devices=2, plan=plan), 5) for plan in ("cosine", "late group")],
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("devices", RUNS)
-def test_killed_again_and_again(devices: int, whole: Callable[[Kind], Path], tmp_path: Path) -> None:
-    runs = RUNS[devices]
-    with ThreadPoolExecutor(2) as two_at_a_time:
-        kinds = {kind for kind, _ in runs}
-        wholes = dict(zip(kinds, two_at_a_time.map(whole, kinds), strict=True))
-        jobs = [
-            two_at_a_time.submit(killed_again_and_again, tmp_path / f"run_{seed}", wholes[kind], kind, kills, seed)
-            for seed, (kind, kills) in enumerate(runs, start=1)
-        ]
-    judge([point for job in jobs for point in job.result()])
+@pytest.mark.parametrize("seed", range(1, len(RUNS) + 1))
+def test_killed_again_and_again(seed: int, whole: Callable[[Kind], Path], tmp_path: Path) -> None:
+    kind, kills = RUNS[seed - 1]
+    judge(killed_again_and_again(tmp_path / "run", whole(kind), kind, kills, seed))
 
 
 # --- restores that are broken on purpose -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import torch
 
 from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, LineSearchWarmup, PersistentCatapultWarmup, ReduceOnPlateauDecay
-from runs import Line, RecordingSGD, fit
+from runs import Line, Logging, RecordingSGD, fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -77,7 +77,7 @@ WRONG: list[tuple[str, Callable[[dict[Any, Any]], None], str]] = [
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
-    fit([plateau(), SaveEveryBatch(folder)], max_epochs=2)
+    fit([plateau(), SaveEveryBatch(folder)], Logging(), max_epochs=2)
     return folder / "12.ckpt"
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_trained(change: Any, message: str, saved: Path, tmp_path: Pa
     checkpoint = torch.load(saved, weights_only=True)
     change(checkpoint["callbacks"][plateau().state_key])
     torch.save(checkpoint, tmp_path / "changed.ckpt")
-    module = Line()
+    module = Logging()
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         fit(plateau(), module, max_epochs=2, ckpt_path=tmp_path / "changed.ckpt")
     assert str(caught.value).startswith("LearningRateWarmup: the checkpoint's state is not what this callback saves: ")
@@ -104,7 +104,7 @@ def test_more_steps_than_the_checkpoint_knows_of_are_told(saved: Path, tmp_path:
     with pytest.warns(
         UserWarning, match="optimizer 0 has taken 1,000 steps, more than the 12 that the checkpoint knows"
     ):
-        fit(plateau(), max_epochs=2, ckpt_path=tmp_path / "changed.ckpt")
+        fit(plateau(), Logging(), max_epochs=2, ckpt_path=tmp_path / "changed.ckpt")
 
 
 def test_what_a_callback_saves_is_right(saved: Path) -> None:

@@ -22,7 +22,7 @@ from lightning_warmup import (
     Warmup,
 )
 from overflows import Overflows, scaled
-from runs import Line, RecordingSGD, fit, loader, trainer
+from runs import Line, Logging, RecordingSGD, fit, loader, trainer
 from schedulers import SCHEDULERS, Build
 from shapes import WARMUPS
 from summary import count, resume_point
@@ -247,7 +247,7 @@ def test_override(name: str, interval: str) -> None:
     build = {**SCHEDULERS, "ReduceLROnPlateau": plateau}[name]
     configure = configured(build, interval=interval, monitor="train_loss")
     callback = LearningRateWarmup(5, "cosine", override_module_scheduler=True)
-    used = fit(callback, Line(configure), max_epochs=4, batches=4).trainer.optimizers[0].used
+    used = fit(callback, Logging(configure), max_epochs=4, batches=4).trainer.optimizers[0].used
     # The lr of the optimizer, before any scheduler touched it; these two replace it when they are made.
     base = {"CyclicLR": 0.01, "OneCycleLR": 0.2 / 25}.get(name, 0.1)
     assert [step[0]["lr"] for step in used] == callback.values(base, total_steps=16, steps_per_epoch=4)
@@ -392,7 +392,7 @@ class LateGroup(pl.Callback):
             trainer.save_checkpoint(self.path)
 
 
-class WithExtra(Line):
+class WithExtra(Logging):
     def __init__(self, scheduler: str | None, two: bool = False) -> None:
         super().__init__()
         self.scheduler, self.two = scheduler, two

@@ -18,7 +18,7 @@ from packaging.version import Version
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_warmup import LearningRateWarmup
-from runs import Line, RecordingSGD, Stream, fit, loader, trainer
+from runs import Line, Logging, RecordingSGD, Stream, fit, loader, trainer
 
 
 class Memory(Logger):
@@ -153,7 +153,7 @@ def test_weight_averaging() -> None:
 def test_early_stopping() -> None:
     warmup = LearningRateWarmup(5, "cosine")
     stop = EarlyStopping("train_loss", patience=1, min_delta=10.0, check_on_train_epoch_end=True)
-    used = fit([warmup, stop], max_epochs=5).used
+    used = fit([warmup, stop], Logging(), max_epochs=5).used
     assert len(used) == 20
     assert used == warmup.values(0.1, total_steps=50, steps_per_epoch=10)[:20]
 

@@ -11,14 +11,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from checkpoints import SaveEveryBatch
 from lightning_warmup import LearningRateWarmup, ReduceOnPlateauDecay
 from processes import Tell, told
-from runs import Line, fit, loader, trainer
+from runs import Line, Logging, fit, loader, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
 LOSSES = [9.0, 8.0, 8.0, 8.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0]
 
 
-class Measured(Line):
+class Measured(Logging):
     """Logs these losses, one by one."""
 
     losses = LOSSES
