@@ -29,6 +29,7 @@ from lightning_warmup import (
 )
 from lightning_warmup.critical.trial_loss import LiveBatch, search
 from lightning_warmup.training import param_groups
+from lightning_warmup.training.last_moment import at_the_last_moment
 from timing import interleaved
 
 LAZY = ("matplotlib", "plotext", "jsonargparse", "sklearn")
@@ -43,24 +44,24 @@ class Figure:
     numbers: dict[str, float]
 
 
-def growth(groups: list[int], preview: int, imports: int) -> dict[str, Figure]:
+def growth(groups: list[int], long: int, imports: int) -> dict[str, Figure]:
     """Everything, by what it is.
 
     Args:
         groups: Numbers of param groups whose state is measured.
-        preview: Steps of the preview.
+        long: Steps of a long run: of one that is previewed; a tenth of it, of one with a TorchDecay that is resumed.
         imports: How often Python is started for the cost of an import, after a first time that does not count.
     """
     found = {}
-    for name, seconds in preview_seconds(preview).items():
-        found[f"`values()` of {preview:,} steps, one group: {name}"] = Figure(f"{seconds:.2f} s", {"seconds": seconds})
+    for name, seconds in preview_seconds(long).items():
+        found[f"`values()` of {long:,} steps, one group: {name}"] = Figure(f"{seconds:.2f} s", {"seconds": seconds})
     for n in groups:
         first, last = state_bytes(n, 0), state_bytes(n, TOTAL - 1)
         found[f"state in a checkpoint, {n:,} group{'s' * (n > 1)}"] = Figure(
             f"{first:,} bytes at step 1, {last:,} at step {TOTAL:,}", {"bytes_first": first, "bytes_last": last}
         )
-    for name, decay, step in (("cosine", "cosine", TOTAL - 1), ("a TorchDecay", by_torch(), 100_000)):
-        early, late = resume_milliseconds(decay, [1, step])
+    for name, decay, step in (("cosine", "cosine", long - 1), ("a TorchDecay", by_torch(), max(long // 10, 2))):
+        early, late = resume_milliseconds(decay, [1, step], long)
         found[f"taking a run up again, {name}"] = Figure(
             f"{early:.2f} ms at step 1, {late:.2f} ms at step {step:,}", {"ms_first": early, "ms_last": late}
         )
@@ -116,9 +117,9 @@ def state_bytes(groups: int, steps: int) -> int:
     return with_state - without
 
 
-def resume_milliseconds(decay: Any, steps: list[int]) -> list[float]:
+def resume_milliseconds(decay: Any, steps: list[int], total: int) -> list[float]:
     """From the checkpoint's state to the first value written, for a run saved after so many steps."""
-    callback = LearningRateWarmup(1, decay, total=TOTAL)
+    callback = LearningRateWarmup(1, decay, total=total)
     found: list[float] = []
 
     def measure(trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -228,13 +229,17 @@ class Probe(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        self.live = LiveBatch.capture(trainer, batch, batch_idx) if trainer.global_step == 1 else None
+        self.live = LiveBatch(trainer) if trainer.global_step == 1 else None
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        if self.live is None:
-            return
+        if self.live is not None:
+            at_the_last_moment(pl_module, partial(self.measure, trainer, pl_module, optimizer, self.live))
+
+    def measure(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer, live: LiveBatch
+    ) -> None:
         rates = param_groups.read(optimizer.param_groups, "lr")
         optimizer.register_step_pre_hook(self.on_step)
         self.before = tensor_bytes()
@@ -242,7 +247,7 @@ class Probe(pl.Callback):
         for self.watching in (True, False, False, False, False, False):
             start = process_time()
             # As with warmup_initial_lr="critical" after a warmup of 50 steps: from target / N, up to the target.
-            self.result = search(trainer, pl_module, optimizer, self.live, rates, start=1 / 50, stop=1.0)
+            self.result = search(trainer, pl_module, optimizer, live, rates, start=1 / 50, stop=1.0)
             self.search_seconds.append(process_time() - start)
         del self.search_seconds[0]
 

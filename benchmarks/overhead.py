@@ -287,7 +287,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive, default=31, help="turns of each contender")
     parser.add_argument("--fits", type=positive, default=21, help="whole fits of each arrangement")
     parser.add_argument("--fit-steps", type=positive, default=300, help="optimizer steps of such a fit, 20 or more")
-    parser.add_argument("--preview", type=positive, default=1_000_000, help="steps of the preview that is timed")
+    parser.add_argument("--long", type=positive, default=1_000_000, help="steps of a long run")
     parser.add_argument("--imports", type=positive, default=9, help="times that the import is timed")
     parser.add_argument("--json", type=Path, default=Path("runs/overhead.json"), help="where to write the numbers")
     parser.add_argument("--markdown", type=Path, help="a page to renew the tables of")
@@ -315,7 +315,7 @@ def main() -> None:
             for row in step_rows(groups, kind, phase, options.rounds, skipped)
         ],
         "fit": fit_rows(options.fits, options.fit_steps),
-        "growth": growth(options.groups, options.preview, options.imports),
+        "growth": growth(options.groups, options.long, options.imports),
         "skipped": skipped,
     }
     tables = as_markdown(report)

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parent.parent / "benchmarks" / "overhead.py"
 def test_the_benchmark_measures_all_it_names(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text("Written by hand.\n", encoding="utf-8")
-    options = "--groups 1 3 --rounds 1 --fits 1 --fit-steps 20 --preview 1000 --imports 1"
+    options = "--groups 1 3 --rounds 1 --fits 1 --fit-steps 20 --long 1000 --imports 1"
     options += " --json report.json --markdown performance.md"
     command = [sys.executable, str(SCRIPT), *options.split()]
     output = subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.PIPE, text=True).stdout
