@@ -54,7 +54,7 @@ def test_the_byte_transformer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     }
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("norm_first", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_post_ln_transformer(norm_first: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     module = example("post_ln", monkeypatch, tmp_path)
     lrs = logged(module.main(steps=10, warmup="20%", norm_first=norm_first))

@@ -92,11 +92,15 @@ def taken(cut: tuple[int, int | None]) -> int:
 SLOW = pytest.mark.slow
 # Under way, over, or about to be over at the cuts; all cuts take a minute or two.
 WARMUPS = [("25%", CUTS[1:4]), *(pytest.param(warmup, CUTS, marks=SLOW) for warmup in ("3%", "25%", "60%"))]
+# Most of the others are parts of "all at once".
+SOME_CHANGES = [
+    change if change in ("nothing", "shorter", "all at once") else pytest.param(change, marks=SLOW) for change in CHANGES
+]
 EPOCHS_OF_WARMUP = [(2, CUTS[1:4]), *(pytest.param(warmup, CUTS, marks=SLOW) for warmup in (1, 2, 3))]
 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", SOME_CHANGES)
 @pytest.mark.parametrize(("warmup", "cuts"), WARMUPS)
 def test_by_step(checkpoints: Any, warmup: str, cuts: Any, change: str, tmp_path: Path) -> None:
     """The curve of a run of T steps, T being what was taken and what was still to come."""
@@ -123,7 +127,7 @@ def test_by_step(checkpoints: Any, warmup: str, cuts: Any, change: str, tmp_path
 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", SOME_CHANGES)
 @pytest.mark.parametrize(("warmup", "cuts"), EPOCHS_OF_WARMUP)
 def test_by_epoch(checkpoints: Any, warmup: int, cuts: Any, change: str, tmp_path: Path) -> None:
     """Every step has the value of the Trainer's own epoch, and the last epoch the last value of the curve."""
@@ -424,7 +428,7 @@ CHAINS: list[tuple[LearningRateWarmup, tuple[int, dict[str, Any]], tuple[int, di
 
 
 @pytest.mark.filterwarnings("ignore:LearningRateWarmup. lr is .* where the (checkpoint's )?plan had")
-@pytest.mark.parametrize("cut", ["0-None", "1-2", "1-None"])
+@pytest.mark.parametrize("cut", ["0-None", "1-2", pytest.param("1-None", marks=SLOW)])
 @pytest.mark.parametrize(("callback", "first", "then"), CHAINS, ids=["1", "2", "3", "4"])
 def test_a_second_resume_repeats_the_first(
     callback: LearningRateWarmup, first: Any, then: Any, cut: str, tmp_path: Path

@@ -142,7 +142,7 @@ def test_steps_that_amp_skips(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["StepLR", "CosineAnnealingLR", "SequentialLR", "OneCycleLR", "LambdaLR"])
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("ours_first", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_resume_from_any_batch(name: str, interval: str, ours_first: bool, tmp_path: Path) -> None:
     configure = configured(SCHEDULERS[name], interval=interval)
     callbacks = [LearningRateWarmup(9), SaveEveryBatch(tmp_path)]

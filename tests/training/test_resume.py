@@ -44,7 +44,7 @@ def check_tail(whole: Line, resumed: Line, *, weights: bool = True) -> None:
         assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("ours_first", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("accumulation", [1, 3])
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 def test_after_every_batch(interval: str, accumulation: int, ours_first: bool, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_every_shape_at_every_step_and_of_each_group(decay: Decay, interval: Any
 @pytest.mark.parametrize(
     "hook", ["on_train_batch_start", "on_before_optimizer_step", "on_before_zero_grad", "on_train_batch_end"]
 )
-@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("ours_first", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_after_an_exception(hook: str, interval: str, ours_first: bool, tmp_path: Path) -> None:
     settings = {"max_epochs": EPOCHS, "batches": BATCHES}
     whole = fit(warmup(interval), Line(momentum), **settings)

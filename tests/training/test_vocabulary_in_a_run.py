@@ -46,7 +46,7 @@ def two_groups(module: Line) -> RecordingSGD:
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("decay_from", ["warmup", "start"])
+@pytest.mark.parametrize("decay_from", ["warmup", pytest.param("start", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("decay", NEW, ids=lambda decay: type(decay).__name__)
 def test_resumed_after_every_batch(decay: Decay, decay_from: Any, interval: Any, tmp_path: Path) -> None:
     def callback() -> LearningRateWarmup:
