@@ -279,7 +279,7 @@ def of_the_other_group(states: dict[str, Any], key: str) -> None:
     ("kind", "parameter", "step"),
     [
         (Kind(), "lr", 45),
-        (Kind(), "momentum", 15),
+        pytest.param(Kind(), "momentum", 15, marks=pytest.mark.slow),
         pytest.param(Kind(plan="plateau"), "lr", 9, marks=pytest.mark.slow),
         pytest.param(Kind(plan="late group"), "lr", 54, marks=pytest.mark.slow),
         pytest.param(Kind(devices=2), "lr", 45, marks=pytest.mark.slow),

@@ -17,7 +17,7 @@ class Asks(pl.Callback):
         assert trainer.estimated_stepping_batches == STEPS
 
 
-@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("asks", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_place_of_a_loader(plan: str, asks: bool, tmp_path: Path) -> None:
     train(tmp_path / "whole", Kind(plan=plan))

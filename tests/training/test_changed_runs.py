@@ -94,7 +94,8 @@ SLOW = pytest.mark.slow
 WARMUPS = [("25%", CUTS[1:4]), *(pytest.param(warmup, CUTS, marks=SLOW) for warmup in ("3%", "25%", "60%"))]
 # Most of the others are parts of "all at once".
 SOME_CHANGES = [
-    change if change in ("nothing", "shorter", "all at once") else pytest.param(change, marks=SLOW) for change in CHANGES
+    change if change in ("nothing", "shorter", "all at once") else pytest.param(change, marks=SLOW)
+    for change in CHANGES
 ]
 EPOCHS_OF_WARMUP = [(2, CUTS[1:4]), *(pytest.param(warmup, CUTS, marks=SLOW) for warmup in (1, 2, 3))]
 

@@ -75,8 +75,10 @@ def linear(p: float, final: float, s: int, end: int, total: int) -> list[float]:
 # --- the decay has begun ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("epochs", [3, 6])
-@pytest.mark.parametrize("cooldown", [0, 2])
+@pytest.mark.parametrize(
+    ("epochs", "cooldown"),
+    [(3, 2), (6, 0), pytest.param(3, 0, marks=pytest.mark.slow), pytest.param(6, 2, marks=pytest.mark.slow)],
+)
 def test_a_line_goes_on_as_a_line_from_every_step(epochs: int, cooldown: int, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"decay": LinearDecay(final=0.1), "cooldown": cooldown}
     old = run(callback(**settings), tmp_path, 4)
