@@ -30,8 +30,13 @@ class Descent(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.sub_(parameter.grad, alpha=group["lr"])
+                parameter.sub_(self.direction(parameter), alpha=group["lr"])
         return loss
+
+    def direction(self, parameter: Any) -> torch.Tensor:
+        """What a step at lr 1 takes away."""
+        gradient: torch.Tensor = parameter.grad
+        return gradient
 
 
 class Bowl(Line):
@@ -44,6 +49,17 @@ class Bowl(Line):
 
     def loss(self, batch: Any) -> torch.Tensor:
         return self.theta.square() / 2
+
+
+class Valley(Line):
+    """A product of two weights, the smallest net that stabilises itself: too long a step lowers its curvature."""
+
+    def __init__(self, lr: float = 3.0) -> None:
+        super().__init__(lambda m: RecordingSGD(m.parameters(), lr=lr))
+        self.weight.data = torch.tensor([2.0, 0.6])
+
+    def loss(self, batch: Any) -> torch.Tensor:
+        return (self.weight[0] * self.weight[1] - 0.2) ** 2 / 2 + 0 * self.bias.sum()
 
 
 def search(duration: Any = 8, decay: Any = "linear", **kwargs: Any) -> LearningRateWarmup:

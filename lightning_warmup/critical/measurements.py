@@ -48,8 +48,11 @@ class _OnLiveBatch(Measurement):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
     ) -> None:
         for scheduled in optimizers:
-            steps = self.steps_left(scheduled.steps)
-            check_supported(self._given.owner, trainer, pl_module, scheduled.optimizer, steps)
+            self.refuse(trainer, pl_module, scheduled.optimizer, self.steps_left(scheduled.steps))
+
+    def refuse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer, steps: int = 1) -> None:
+        """Raise MisconfigurationException if the next ``steps`` steps cannot be tried."""
+        check_supported(self._given.owner, trainer, pl_module, optimizer, steps)
 
     def see(self, trainer: pl.Trainer) -> None:
         self.forget()
@@ -211,7 +214,7 @@ class CatapultMeasurement(_OnLiveBatch):
         rates: Sequence[float],
     ) -> None:
         live, self._live = self._live, None
-        self.check(trainer, pl_module, [optimizer])  # a run may have been changed on its way
+        self.refuse(trainer, pl_module, optimizer.optimizer)  # a run may have been changed on its way
         if live is None or not gradients_are_finite(trainer, optimizer.optimizer):
             return
         catapult = self._catapult
@@ -245,16 +248,13 @@ class LineSearchMeasurement(_OnLiveBatch):
         self._search = _LineSearch(spec, duration, max_steps, state)
         self._total = run.steps
 
-    def check(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizers: Sequence[ScheduledOptimizer]
-    ) -> None:
-        for scheduled in optimizers:
-            reason = why_unsupported(trainer, pl_module, scheduled.optimizer, self.steps_left(scheduled.steps))
-            if reason is not None:
-                raise MisconfigurationException(
-                    f"{self._given.owner}(warmup={self._search!r}) cannot try its steps here: {reason}. Use a warmup"
-                    " that tries none: LinearWarmup('5%'), say."
-                )
+    def refuse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer, steps: int = 1) -> None:
+        reason = why_unsupported(trainer, pl_module, optimizer, steps)
+        if reason is not None:
+            raise MisconfigurationException(
+                f"{self._given.owner}(warmup={self._search!r}) cannot try its steps here: {reason}. Use a warmup that"
+                " tries none: LinearWarmup('5%'), say."
+            )
 
     def steps_left(self, t: int) -> int:
         return max(1, self._search.max_steps - t)
@@ -286,7 +286,7 @@ class LineSearchMeasurement(_OnLiveBatch):
         rates: Sequence[float],
     ) -> None:
         live, self._live = self._live, None
-        self.check(trainer, pl_module, [optimizer])  # a run may have been changed on its way
+        self.refuse(trainer, pl_module, optimizer.optimizer)  # a run may have been changed on its way
         if live is None or not gradients_are_finite(trainer, optimizer.optimizer):
             return
         with step_losses(trainer, pl_module, optimizer.optimizer, live, rates) as loss_at:

@@ -22,12 +22,17 @@ class _AfterClipping:
         self._attributes[HOOK] = self
 
     def __call__(self, *arguments: Any, **settings: Any) -> None:
+        actions = [*self.actions, *self.last_actions]
         self.remove()
         self._clip(*arguments, **settings)
-        for action in [*self.actions, *self.last_actions]:
+        for action in actions:
             action()
 
     def remove(self) -> None:
+        """Do nothing any more; whoever has come since calls us, and we pass on."""
+        self.actions, self.last_actions = [], []
+        if self._attributes.get(HOOK) is not self:
+            return
         if self._own is None:
             del self._attributes[HOOK]
         else:

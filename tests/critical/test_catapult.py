@@ -14,19 +14,9 @@ from lightning_warmup.critical.catapult import _Catapult
 from lightning_warmup.critical.search import CriticalLearningRateResult
 from processes import Tell, told
 from runs import Line, RecordingSGD, fit, loader, trainer
+from searches import Valley
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
-
-
-class Valley(Line):
-    """A product of two weights, the smallest net that stabilises itself: too long a step lowers its curvature."""
-
-    def __init__(self, lr: float = 3.0) -> None:
-        super().__init__(lambda m: RecordingSGD(m.parameters(), lr=lr))
-        self.weight.data = torch.tensor([2.0, 0.6])
-
-    def loss(self, batch: Any) -> torch.Tensor:
-        return (self.weight[0] * self.weight[1] - 0.2) ** 2 / 2 + 0 * self.bias.sum()
 
 
 def catapult(**kwargs: Any) -> LearningRateWarmup:

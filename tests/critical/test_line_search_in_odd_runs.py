@@ -1,5 +1,6 @@
 """Line-search warmup where the run does not go its straight way."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from checkpoints import SaveEveryBatch
 from lightning_warmup import CriticalLearningRateMonitor, LearningRateWarmup, LineSearchWarmup, PersistentCatapultWarmup
 from lightning_warmup.critical.line_search import _LineSearch
+from lightning_warmup.training.last_moment import at_the_last_moment
+from overflows import Overflows, scaled
 from runs import Line, RecordingSGD, fit, loader, trainer
-from searches import Bowl, at_work, given_up, search
+from searches import Bowl, Valley, at_work, given_up, search
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
@@ -162,6 +165,17 @@ def test_accumulation_that_begins_after_the_search() -> None:
         assert len(module.used) == 10 + 3 * 5
 
 
+@pytest.mark.parametrize(
+    "callback", [search(3, None, max_steps=20), LearningRateWarmup(PersistentCatapultWarmup(max_steps=20))], ids=str
+)
+def test_skipped_steps_bring_accumulation_nearer_and_stop_nothing_that_is_over_by_then(callback: Any) -> None:
+    """At the start there are 20 batches for 20 steps; then a GradScaler skips some."""
+    scheduler = GradientAccumulationScheduler({0: 1, 2: 2})
+    module = Overflows(lambda m: RecordingSGD(m.parameters(), lr=1e-3))
+    fit([callback, scheduler], module, max_epochs=8, plugins=[scaled()])
+    assert callback.warmup_steps < 10
+
+
 def test_a_monitor_refuses_accumulation_whenever_it_begins() -> None:
     with pytest.raises(MisconfigurationException, match=r"GradientAccumulationScheduler\(\{0: 1, 3: 2\}\)"):
         fit([CriticalLearningRateMonitor(), GradientAccumulationScheduler({0: 1, 3: 2})], Bowl(0.1), max_epochs=4)
@@ -185,7 +199,10 @@ class Dies(Callback):
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         if trainer.global_step == self.step:
-            raise RuntimeError("killed")
+            at_the_last_moment(pl_module, self.die, last=True)
+
+    def die(self) -> None:
+        raise RuntimeError("killed")
 
 
 class SaveOnException(Callback):
@@ -196,34 +213,42 @@ class SaveOnException(Callback):
         trainer.save_checkpoint(self.path)
 
 
+CATAPULT = LearningRateWarmup(PersistentCatapultWarmup(max_steps=10), "linear")
+
+
 @given_up
-@pytest.mark.parametrize("optimizer", [RecordingSGD, torch.optim.Adam], ids=["sgd", "adam"])
+@pytest.mark.parametrize(
+    ("callback", "make"),
+    [
+        (search(3), partial(Bowl, 8.0, RecordingSGD)),
+        (search(3), partial(Bowl, 8.0, torch.optim.Adam)),
+        (CATAPULT, partial(Valley, 3.0)),
+    ],
+    ids=["sgd", "adam", "catapult"],
+)
 @pytest.mark.parametrize(
     ("step", "saved"), [(0, "before ours"), (3, "after ours"), (9, "before ours"), (11, "after ours")]
 )
-def test_a_kill_within_a_step(step: int, saved: str, optimizer: Any, tmp_path: Path) -> None:
+def test_a_kill_within_a_step(callback: Any, make: Any, step: int, saved: str, tmp_path: Path) -> None:
     """Of what was tried before the step that was not taken, nothing counts twice."""
 
-    class Used(Bowl):
-        def on_before_zero_grad(self, optimizer: Any) -> None:
-            self.rates: list[float] = [*getattr(self, "rates", []), optimizer.param_groups[0]["lr"]]
-
-    def state_at_the_end(path: Path, *callbacks: Any, **arguments: Any) -> tuple[Any, Any]:
-        module = Used(8.0, optimizer)
-        fit([*callbacks, SaveEveryBatch(path)], module, max_epochs=2, **arguments)
+    def at_the_end(path: Path, **arguments: Any) -> tuple[Any, Any]:
+        module = make()
+        fit([callback, SaveEveryBatch(path)], module, max_epochs=2, **arguments)
         last = max(path.iterdir(), key=lambda saved: int(saved.stem))
-        return adaptive(last, search(3))["adaptive"], module.theta.detach()
+        return adaptive(last, callback)["adaptive"], [parameter.tolist() for parameter in module.parameters()]
 
-    whole = state_at_the_end(tmp_path / "whole", search(3))
+    whole = at_the_end(tmp_path / "whole")
     path = tmp_path / "killed.ckpt"
-    callbacks = [search(3), Dies(step)]
+    callbacks = [callback, Dies(step)]
     callbacks.insert(0 if saved == "before ours" else 2, SaveOnException(path))
     with pytest.raises(RuntimeError, match="killed"):
-        fit(callbacks, Used(8.0, optimizer), max_epochs=2)
-    killed = adaptive(path, search(3))
+        fit(callbacks, make(), max_epochs=2)
+    killed = adaptive(path, callback)
     assert killed["optimizers"][0]["steps"] == step
-    resumed = state_at_the_end(tmp_path / "resumed", search(3), ckpt_path=path)
-    assert resumed == whole
+    if step:
+        assert killed["adaptive"] == adaptive(tmp_path / "whole" / f"{step}.ckpt", callback)["adaptive"]
+    assert at_the_end(tmp_path / "resumed", ckpt_path=path) == whole
 
 
 def test_a_step_that_comes_to_nothing_and_is_taken_again() -> None:

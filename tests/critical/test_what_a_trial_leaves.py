@@ -22,7 +22,7 @@ from lightning_warmup import (
 )
 from lightning_warmup.critical.snapshot import Snapshot
 from runs import Line, RecordingSGD, Stream, fit, loader, trainer
-from searches import Bowl, search
+from searches import Bowl, Descent, search
 
 # --- batches ---------------------------------------------------------------------------------------------------------
 
@@ -118,19 +118,12 @@ class Average:
         return self.value / self.steps
 
 
-class OfObjects(torch.optim.SGD):
+class OfObjects(Descent):
     """Keeps objects in its state."""
 
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for parameter in self.param_groups[0]["params"]:
-            average = self.state[parameter].setdefault("average", Average(parameter))
-            parameter.sub_(average.add(parameter.grad), alpha=self.param_groups[0]["lr"])
-        return loss
+    def direction(self, parameter: Any) -> torch.Tensor:
+        average: Average = self.state[parameter].setdefault("average", Average(parameter))
+        return average.add(parameter.grad)
 
 
 @pytest.mark.parametrize(
@@ -233,20 +226,16 @@ def test_gradients_that_hooks_change_are_those_that_are_tried() -> None:
 
 
 def test_gradients_that_hooks_change_are_gi_adams_first() -> None:
-    def adam(module: Line) -> torch.optim.Optimizer:
-        return torch.optim.Adam(module.parameters(), lr=0.0)
+    """After the first step v is g0², where g0 is what the hook has made of the gradient: 10 θ."""
 
-    module = Line(adam)
-    module.on_before_optimizer_step = lambda o: [p.grad.mul_(10) for p in module.parameters()]  # type: ignore
-    fit([GradientInitializedAdam(), Stops()], module, max_epochs=1)
-    (before,) = [p for p in module.parameters() if p.numel() == 1]
-    assert module.trainer.optimizers[0].state[before]["exp_avg_sq"] == pytest.approx(float(before.grad) ** 2)  # type: ignore
+    class Adam(Scales):
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam([self.theta], lr=0.1)
 
-
-class Stops(Callback):
-    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        trainer.should_stop = True
-        trainer.limit_train_batches = 1
+    module = Adam(0.1)
+    fit(GradientInitializedAdam(), module, max_steps=1)
+    (state,) = module.trainer.optimizers[0].state.values()
+    assert state["exp_avg_sq"].item() == pytest.approx(100.0, rel=1e-12)
 
 
 def test_the_modules_own_clipping_is_called_once_a_step() -> None:
@@ -260,6 +249,29 @@ def test_the_modules_own_clipping_is_called_once_a_step() -> None:
     fit([CriticalLearningRateMonitor(1), search(2)], module, max_epochs=2)
     assert Clips.clipped == 20
     assert "configure_gradient_clipping" not in vars(module)
+
+
+@pytest.mark.filterwarnings("ignore:.*the target was not reached")
+def test_somebody_else_may_stand_in_for_the_same_hook() -> None:
+    """A callback after ours that wraps the module's clipping, for good."""
+
+    class Wraps(Callback):
+        calls = 0
+
+        def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+            if Wraps.calls:
+                return
+            inner = pl_module.configure_gradient_clipping
+
+            def outer(*arguments: Any, **settings: Any) -> None:
+                Wraps.calls += 1
+                inner(*arguments, **settings)
+
+            pl_module.configure_gradient_clipping = outer
+
+    expected = fit(search(4, None, max_rise=0.0), Bowl(3.0), max_epochs=2).used
+    assert fit([search(4, None, max_rise=0.0), Wraps()], Bowl(3.0), max_epochs=2).used == expected
+    assert Wraps.calls == 20
 
 
 def test_a_step_that_raises_leaves_nothing_behind() -> None:
