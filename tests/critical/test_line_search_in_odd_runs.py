@@ -306,12 +306,20 @@ def test_after_a_last_step_without_a_loss_everybody_is_shown_what_is_held(tmp_pa
     assert resumed.used == module.used[12:]
 
 
+class AtTheStart(Callback):
+    """The rate that stands there when training starts, before the first batch."""
+
+    def on_train_start(self, trainer: Any, *_: Any) -> None:
+        self.lr = trainer.optimizers[0].param_groups[0]["lr"]
+
+
 def test_a_checkpoint_without_a_search_that_is_past_it(tmp_path: Path, messages: list[str]) -> None:
     whole = fit([LearningRateWarmup(3, "linear"), SaveEveryBatch(tmp_path)], Bowl(0.1), max_epochs=4).used
     for batch in (12, 20):
         messages.clear()
-        resumed = fit(search(3), Bowl(0.1), max_epochs=4, ckpt_path=tmp_path / f"{batch}.ckpt")
-        assert resumed.used == whole[batch:]
+        start = AtTheStart()
+        resumed = fit([search(3), start], Bowl(0.1), max_epochs=4, ckpt_path=tmp_path / f"{batch}.ckpt")
+        assert [start.lr, *resumed.used] == [whole[batch], *whole[batch:]]
         assert sum("knows of no line search" in line for line in messages) == 1
     # Where it is not past it, it begins with what a linear warmup has there.
     assert fit(search(3), Bowl(0.1), max_epochs=4, ckpt_path=tmp_path / "2.ckpt").used == pytest.approx(whole[2:])

@@ -83,6 +83,30 @@ def test_a_batch_that_is_changed_is_as_it_was(make: Callable[[torch.Tensor], Any
     assert module.used[:6] == pytest.approx([0.02 * (t + 1) / 6 for t in range(6)])
 
 
+class Notes(Callback):
+    """What later callbacks find in the batch."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[float, float]] = []
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.found.append((float(batch["loss"]), float(outputs["loss"])))
+
+
+def test_what_the_step_has_written_into_its_batch_stays_there() -> None:
+    class Writes(Doubles):
+        def loss(self, batch: Any) -> torch.Tensor:
+            loss = super().loss(batch)
+            batch["loss"] = loss.detach()
+            return loss
+
+    notes = Notes()
+    batches = torch.utils.data.DataLoader(range(10), collate_fn=lambda _: UserDict(x=torch.ones(2, 2)))  # type: ignore[arg-type, var-annotated]
+    trainer(search(5, None), notes, max_epochs=2).fit(Writes(), batches)
+    assert len(notes.found) == 20
+    assert all(found == of_the_step for found, of_the_step in notes.found)
+
+
 def test_what_is_remembered_of_an_object() -> None:
     class Holder:
         __slots__ = ("a", "b")
